@@ -1,0 +1,197 @@
+//! What every function binary shares: a main is telemetry, context, run.
+//!
+//! Everything is built once per process. A panic inside of a call becomes that
+//! call's error (`panic = "unwind"`), not the end of the process.
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse, SecretsManagerKeys, StaticKeys};
+use mediadex_core::ingest::{ScanStep, on_object_event, run_step, run_work_event};
+use mediadex_core::model::request_id;
+use mediadex_core::operation::{Call, Params, operation};
+use mediadex_core::{Code, Context, telemetry};
+use serde_json::{Value, json};
+
+/// An error as the Lambda runtime reports it: `errorType` is the API's code,
+/// and only what the caller may see is in the message.
+struct Failure(mediadex_core::Error);
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self { error_type: failure.0.code().text(), error_message: failure.0.message().to_owned() }
+    }
+}
+
+fn fail(action: &str, id: &str, error: mediadex_core::Error) -> Failure {
+    if error.is_transient() {
+        tracing::error!(request_id = id, action, error = %error.internal_text(), "failed");
+    } else {
+        tracing::info!(request_id = id, action, error = %error.internal_text(), "refused");
+    }
+    Failure(error)
+}
+
+/// Runs the function of one operation: its event is the parameters as JSON,
+/// its answer the API's reply. Whoever may invoke the function may do this.
+///
+/// # Errors
+/// When the runtime's API fails, or there is no such operation.
+pub async fn run_operation(name: &'static str) -> Result<(), Error> {
+    telemetry::init_json();
+    let ctx = Context::from_env().await;
+    let row = operation(name).ok_or_else(|| format!("there is no operation {name}"))?;
+    let ctx = &ctx;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let id = request_id();
+        let params = match event.payload {
+            Value::Object(params) => params,
+            Value::Null => Params::new(),
+            _ => {
+                let error = mediadex_core::Error::invalid_argument("The event must be a JSON object of parameters.");
+                return Err(fail(name, &id, error));
+            }
+        };
+        row.run(ctx, &Call { request_id: id.clone() }, params)
+            .await
+            .map(Value::Object)
+            .map_err(|error| fail(name, &id, error))
+    }))
+    .await
+}
+
+/// Runs the worker for events of object storage.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub async fn run_object_events() -> Result<(), Error> {
+    telemetry::init_json();
+    let ctx = Context::from_env().await;
+    let ctx = &ctx;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let id = event.context.request_id;
+        on_object_event(ctx, event.payload).await.map_err(|error| fail("on-object-event", &id, error))
+    }))
+    .await
+}
+
+/// Runs the worker for index tasks.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub async fn run_work() -> Result<(), Error> {
+    telemetry::init_json();
+    let ctx = Context::from_env().await;
+    let ctx = &ctx;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let id = event.context.request_id;
+        run_work_event(ctx, event.payload).await.map_err(|error| fail("on-work", &id, error))
+    }))
+    .await
+}
+
+/// Runs a step of a scan.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub async fn run_scan() -> Result<(), Error> {
+    telemetry::init_json();
+    let ctx = Context::from_env().await;
+    let ctx = &ctx;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let id = event.context.request_id;
+        let step: ScanStep = serde_json::from_value(event.payload).map_err(|error| {
+            let error = mediadex_core::Error::invalid_argument(format!("The event is no step of a scan: {error}"));
+            fail("scan", &id, error)
+        })?;
+        run_step(ctx, step, &id).await.map_err(|error| fail("scan", &id, error))
+    }))
+    .await
+}
+
+/// Runs the front door behind a function URL.
+///
+/// # Errors
+/// When the runtime's API fails, or no access keys are configured.
+pub async fn run_gateway() -> Result<(), Error> {
+    telemetry::init_json();
+    let ctx = Context::from_env().await;
+    let gateway = &match &ctx.config.access_keys_secret {
+        Some(secret) => {
+            let sdk = mediadex_core::context::sdk_config().await;
+            Gateway::new(ctx.clone(), std::sync::Arc::new(SecretsManagerKeys::new(&sdk, secret)))
+        }
+        // For `cargo lambda watch` beside the local cloud.
+        None => match (std::env::var("MEDIADEX_ACCESS_KEY_ID"), std::env::var("MEDIADEX_ACCESS_KEY_SECRET")) {
+            (Ok(id), Ok(secret)) => {
+                Gateway::new(ctx.clone(), std::sync::Arc::new(StaticKeys::single(&id, &secret)))
+            }
+            _ => return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into()),
+        },
+    };
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let answer = match read_request(&event.payload) {
+            Some(request) => gateway.handle(request).await,
+            None => {
+                let code = Code::InvalidArgument.text();
+                HttpResponse::json(400, &json!({"Code": code, "Message": "not an HTTP request"}), "")
+            }
+        };
+        Ok::<Value, Error>(write_response(answer))
+    }))
+    .await
+}
+
+/// A function URL's event (payload format 2.0) as a request.
+fn read_request(event: &Value) -> Option<HttpRequest> {
+    use base64::Engine;
+    let http = event.pointer("/requestContext/http")?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let headers = event
+        .get("headers")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    let body = text(event.get("body"));
+    let is_base64 = event.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
+    // Signatures are over the bytes that were sent.
+    let body = if is_base64 {
+        base64::engine::general_purpose::STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
+    };
+    Some(HttpRequest {
+        method: text(http.get("method")),
+        path: text(event.get("rawPath")),
+        query: text(event.get("rawQueryString")),
+        headers,
+        body,
+    })
+}
+
+fn write_response(answer: HttpResponse) -> Value {
+    let headers: serde_json::Map<String, Value> =
+        answer.headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    json!({"statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": false})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn function_url_events_become_requests() {
+        let event = json!({
+            "version": "2.0", "rawPath": "/", "rawQueryString": "A=1",
+            "headers": {"Host": "x", "x-acs-action": "GetProject"},
+            "requestContext": {"http": {"method": "POST"}},
+            "body": "YWJj", "isBase64Encoded": true
+        });
+        let request = read_request(&event).unwrap_or_default();
+        assert_eq!((request.method.as_str(), request.query.as_str()), ("POST", "A=1"));
+        assert_eq!(request.body, b"abc");
+        assert_eq!(request.header("host"), Some("x"));
+        assert_eq!(request.action().as_deref(), Some("GetProject"));
+        assert!(read_request(&json!({"hello": 1})).is_none());
+    }
+}

@@ -1,0 +1,373 @@
+//! The S3 operations: wire types in, wire types out; the work is done by the
+//! modules beside this one, in blocking threads.
+
+mod list;
+mod read;
+mod uploads;
+mod write;
+
+use std::sync::Arc;
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result};
+
+use crate::bucket::Bucket;
+use crate::error::{Fault, Outcome};
+use crate::fsys;
+use crate::sidecar::{Attributes, Sums};
+use crate::store::Inner;
+use crate::{events, tags};
+
+/// The store as s3s sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint(pub(crate) Arc<Inner>);
+
+/// Runs file work where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    tokio::task::spawn_blocking(work).await?
+}
+
+impl Endpoint {
+    /// Runs work on a bucket.
+    async fn on_bucket<T: Send + 'static>(
+        &self,
+        bucket: &str,
+        work: impl FnOnce(&Inner, &Bucket) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let bucket = self.0.bucket(bucket)?;
+        let inner = Arc::clone(&self.0);
+        blocking(move || work(&inner, &bucket)).await
+    }
+}
+
+fn answer<T>(output: T) -> S3Result<S3Response<T>> {
+    Ok(S3Response::new(output))
+}
+
+/// Buckets are not versioned: the only version there is has the id `null`.
+fn check_version(version: Option<&str>) -> Outcome<()> {
+    match version {
+        None | Some("null") => Ok(()),
+        Some(_) => Err(Fault::invalid("Invalid version id specified: buckets are not versioned here")),
+    }
+}
+
+/// A request's checksum headers.
+macro_rules! sums {
+    ($from:expr) => {
+        crate::sidecar::Sums {
+            crc32: $from.checksum_crc32.take(),
+            crc32c: $from.checksum_crc32c.take(),
+            crc64nvme: $from.checksum_crc64nvme.take(),
+            sha1: $from.checksum_sha1.take(),
+            sha256: $from.checksum_sha256.take(),
+        }
+    };
+}
+pub(crate) use sums;
+
+/// The attributes in the headers of a request that makes an object.
+macro_rules! attributes {
+    ($input:expr) => {
+        crate::api::Headers {
+            content_type: $input.content_type.take(),
+            content_encoding: $input.content_encoding.take(),
+            content_disposition: $input.content_disposition.take(),
+            content_language: $input.content_language.take(),
+            cache_control: $input.cache_control.take(),
+            expires: $input.expires.take(),
+            website_redirect: $input.website_redirect_location.take(),
+            storage_class: $input.storage_class.take(),
+            metadata: $input.metadata.take(),
+            tagging: $input.tagging.take(),
+        }
+        .attributes()
+    };
+}
+pub(crate) use attributes;
+
+/// The headers of a request that makes an object.
+struct Headers {
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+    content_disposition: Option<String>,
+    content_language: Option<String>,
+    cache_control: Option<String>,
+    expires: Option<Timestamp>,
+    website_redirect: Option<String>,
+    storage_class: Option<StorageClass>,
+    metadata: Option<Metadata>,
+    tagging: Option<String>,
+}
+
+impl Headers {
+    fn attributes(self) -> Outcome<Attributes> {
+        // The chunked upload encoding is the request's, not the object's.
+        let encoding = self.content_encoding.map(|encodings| {
+            let kept: Vec<&str> =
+                encodings.split(',').map(str::trim).filter(|e| !matches!(*e, "aws-chunked" | "")).collect();
+            kept.join(",")
+        });
+        Ok(Attributes {
+            content_type: self.content_type,
+            content_encoding: encoding.filter(|e| !e.is_empty()),
+            content_disposition: self.content_disposition,
+            content_language: self.content_language,
+            cache_control: self.cache_control,
+            expires: self.expires.map(seconds),
+            website_redirect: self.website_redirect,
+            storage_class: self
+                .storage_class
+                .map(|c| c.as_str().to_owned())
+                .filter(|c| c != StorageClass::STANDARD),
+            metadata: self.metadata.into_iter().flatten().collect(),
+            tags: self.tagging.as_deref().map_or_else(|| Ok(Vec::new()), tags::from_header)?,
+            sums: Sums::default(),
+            parts: None,
+        })
+    }
+}
+
+/// Whole seconds since 1970. s3s gives its time stamps out only as text or as
+/// a type of a crate that it does not re-export.
+fn seconds(stamp: Timestamp) -> i64 {
+    let mut text = Vec::new();
+    if stamp.format(TimestampFormat::EpochSeconds, &mut text).is_err() {
+        return 0;
+    }
+    let text = String::from_utf8(text).unwrap_or_default();
+    text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(0)
+}
+
+#[async_trait::async_trait]
+impl S3 for Endpoint {
+    async fn list_buckets(
+        &self,
+        req: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
+        let prefix = req.input.prefix.unwrap_or_default();
+        let inner = Arc::clone(&self.0);
+        let buckets = blocking(move || {
+            let there = inner.all().into_iter().filter(|b| b.name.starts_with(&prefix) && b.root().is_ok());
+            Ok(there
+                .map(|b| s3s::dto::Bucket {
+                    bucket_region: Some(inner.options.region.clone()),
+                    creation_date: Some(fsys::timestamp(b.created)),
+                    name: Some(b.name.clone()),
+                })
+                .collect())
+        })
+        .await?;
+        answer(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner()), ..Default::default() })
+    }
+
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
+        let inner = Arc::clone(&self.0);
+        let location = format!("/{}", req.input.bucket);
+        blocking(move || inner.create_bucket(&req.input.bucket)).await?;
+        answer(CreateBucketOutput { location: Some(location) })
+    }
+
+    async fn delete_bucket(
+        &self,
+        req: S3Request<DeleteBucketInput>,
+    ) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.delete_bucket(&req.input.bucket)).await?;
+        Ok(S3Response::with_status(DeleteBucketOutput {}, http::StatusCode::NO_CONTENT))
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        answer(HeadBucketOutput { bucket_region: Some(self.0.options.region.clone()), ..Default::default() })
+    }
+
+    async fn get_bucket_location(
+        &self,
+        req: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        let region = self.0.options.region.clone();
+        // S3 calls its first region by no name.
+        let named = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+        answer(GetBucketLocationOutput { location_constraint: named })
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        req: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        answer(GetBucketVersioningOutput::default())
+    }
+
+    async fn get_bucket_notification_configuration(
+        &self,
+        req: S3Request<GetBucketNotificationConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
+        let found = self
+            .on_bucket(&req.input.bucket, |inner, bucket| {
+                bucket.root()?;
+                Ok(inner.sidecar.notification(&bucket.name)?.unwrap_or_default())
+            })
+            .await?;
+        answer(GetBucketNotificationConfigurationOutput {
+            event_bridge_configuration: found.event_bridge_configuration,
+            lambda_function_configurations: found.lambda_function_configurations,
+            queue_configurations: found.queue_configurations,
+            topic_configurations: found.topic_configurations,
+        })
+    }
+
+    async fn put_bucket_notification_configuration(
+        &self,
+        req: S3Request<PutBucketNotificationConfigurationInput>,
+    ) -> S3Result<S3Response<PutBucketNotificationConfigurationOutput>> {
+        let configuration = req.input.notification_configuration;
+        self.on_bucket(&req.input.bucket, move |inner, bucket| {
+            bucket.root()?;
+            let rules = events::rules(&configuration)?;
+            inner.sidecar.set_notification(&bucket.name, &configuration)?;
+            bucket.set_rules(rules);
+            Ok(())
+        })
+        .await?;
+        answer(PutBucketNotificationConfigurationOutput {})
+    }
+
+    async fn list_objects(
+        &self,
+        req: S3Request<ListObjectsInput>,
+    ) -> S3Result<S3Response<ListObjectsOutput>> {
+        Ok(S3Response::new(self.list_v1(req.input).await?))
+    }
+
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        Ok(S3Response::new(self.list_v2(req.input).await?))
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        Ok(S3Response::new(self.get(req.input).await?))
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        Ok(S3Response::new(self.head(req.input).await?))
+    }
+
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        Ok(S3Response::new(self.put(req.input, &req.headers, req.trailing_headers).await?))
+    }
+
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        Ok(S3Response::new(self.copy(req.input).await?))
+    }
+
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        Ok(S3Response::new(self.delete(req.input).await?))
+    }
+
+    async fn delete_objects(
+        &self,
+        req: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        Ok(S3Response::new(self.delete_many(req.input).await?))
+    }
+
+    async fn get_object_tagging(
+        &self,
+        req: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        check_version(req.input.version_id.as_deref())?;
+        let key = req.input.key;
+        let object =
+            self.on_bucket(&req.input.bucket, move |inner, bucket| inner.stat_object(bucket, &key)).await?;
+        let tags = object.attributes.tags.into_iter();
+        let tag_set = tags.map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
+        answer(GetObjectTaggingOutput { tag_set, version_id: None })
+    }
+
+    async fn put_object_tagging(
+        &self,
+        req: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        check_version(req.input.version_id.as_deref())?;
+        let tags = tags::from_request(req.input.tagging.tag_set)?;
+        let key = req.input.key;
+        self.on_bucket(&req.input.bucket, move |inner, bucket| {
+            inner.change_attributes(bucket, &key, |attributes| attributes.tags = tags)
+        })
+        .await?;
+        answer(PutObjectTaggingOutput::default())
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        check_version(req.input.version_id.as_deref())?;
+        let key = req.input.key;
+        self.on_bucket(&req.input.bucket, move |inner, bucket| {
+            inner.change_attributes(bucket, &key, |attributes| attributes.tags.clear())
+        })
+        .await?;
+        answer(DeleteObjectTaggingOutput::default())
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        Ok(S3Response::new(self.create_upload(req.input).await?))
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        Ok(S3Response::new(self.upload_part_body(req.input, &req.headers, req.trailing_headers).await?))
+    }
+
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        Ok(S3Response::new(self.upload_part_from(req.input).await?))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        Ok(S3Response::new(self.complete_upload(req.input).await?))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = req.input;
+        self.on_bucket(&bucket, move |inner, bucket| inner.abort_upload(bucket, &key, &upload_id)).await?;
+        answer(AbortMultipartUploadOutput::default())
+    }
+
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        Ok(S3Response::new(self.list_upload_parts(req.input).await?))
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        Ok(S3Response::new(self.list_uploads(req.input).await?))
+    }
+}
+
+fn owner() -> Owner {
+    Owner { display_name: Some("mediadex".to_owned()), id: Some("mediadex".to_owned()) }
+}

@@ -1,0 +1,221 @@
+//! GET and HEAD of an object.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use bytes::Bytes;
+use s3s::S3ErrorCode;
+use s3s::dto::*;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
+
+use crate::api::{Endpoint, check_version};
+use crate::conditions::ReadConditions;
+use crate::error::{Doing, Fault, Outcome};
+use crate::fsys;
+use crate::objects::Object;
+
+/// Up to here a body is read at once, by the thread that opened the file.
+const AT_ONCE: u64 = 256 * 1024;
+/// Larger bodies are read in pieces of this many bytes.
+const PIECE: usize = 256 * 1024;
+/// What S3 says of an object whose type nobody gave.
+const UNKNOWN_TYPE: &str = "binary/octet-stream";
+
+/// The bytes of an object that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+}
+
+/// Finds the bytes that a range asks for, as S3 does: beyond the end is not
+/// satisfiable, and nothing of an empty object is.
+pub(crate) fn section(range: Option<Range>, size: u64) -> Outcome<Section> {
+    let unsatisfiable = || Fault::client(S3ErrorCode::InvalidRange, "The requested range is not satisfiable");
+    match range {
+        None => Ok(Section { start: 0, length: size }),
+        Some(_) if size == 0 => Err(unsatisfiable()),
+        Some(range) => {
+            let bytes = range.check(size).map_err(|_| unsatisfiable())?;
+            Ok(Section { start: bytes.start, length: bytes.end - bytes.start })
+        }
+    }
+}
+
+fn content_range(range: Option<Range>, section: Section, size: u64) -> Option<String> {
+    range.map(|_| format!("bytes {}-{}/{size}", section.start, section.start + section.length - 1))
+}
+
+fn signed(length: u64) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// Parts of objects cannot be read one by one: where they met is not kept.
+fn check_part(part: Option<i32>, object: &Object) -> Outcome<()> {
+    match part {
+        None => Ok(()),
+        Some(1) if object.attributes.parts.is_none_or(|parts| parts == 1) => Ok(()),
+        Some(_) => Err(Fault::client(
+            S3ErrorCode::NotImplemented,
+            "reading an object by part number is not implemented",
+        )),
+    }
+}
+
+enum Body {
+    Whole(Bytes),
+    Stream(File, u64),
+}
+
+fn body(mut file: File, section: Section) -> Outcome<Body> {
+    file.seek(SeekFrom::Start(section.start)).doing("reading an object")?;
+    if section.length > AT_ONCE {
+        return Ok(Body::Stream(file, section.length));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(section.length).unwrap_or(0));
+    file.take(section.length).read_to_end(&mut bytes).doing("reading an object")?;
+    if bytes.len() as u64 != section.length {
+        // Another program cut the file short after its length was answered for.
+        return Err(Fault::internal("reading an object", io::Error::from(io::ErrorKind::UnexpectedEof)));
+    }
+    Ok(Body::Whole(bytes.into()))
+}
+
+impl Body {
+    fn into_stream(self) -> StreamingBlob {
+        match self {
+            Self::Whole(bytes) => StreamingBlob::from(s3s::Body::from(bytes)),
+            Self::Stream(file, length) => {
+                let mut file = tokio::fs::File::from_std(file);
+                file.set_max_buf_size(PIECE);
+                StreamingBlob::wrap(ReaderStream::with_capacity(file.take(length), PIECE))
+            }
+        }
+    }
+}
+
+impl Endpoint {
+    pub(crate) async fn get(&self, input: GetObjectInput) -> Outcome<GetObjectOutput> {
+        check_version(input.version_id.as_deref())?;
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let (key, range, part) = (input.key, input.range, input.part_number);
+        let (object, section, body) = self
+            .on_bucket(&input.bucket, move |inner, bucket| {
+                let (file, object) = inner.open_object(bucket, &key)?;
+                conditions.check(&object.etag, object.stamp.modified(), false)?;
+                check_part(part, &object)?;
+                let section = section(range, object.stamp.size)?;
+                Ok((object, section, body(file, section)?))
+            })
+            .await?;
+        let attributes = object.attributes;
+        // A checksum is of the whole object and would not fit a part of it.
+        let with_sums =
+            range.is_none() && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+        let sums = if with_sums { attributes.sums } else { Default::default() };
+        Ok(GetObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            body: Some(body.into_stream()),
+            cache_control: attributes.cache_control,
+            checksum_crc32: sums.crc32,
+            checksum_crc32c: sums.crc32c,
+            checksum_crc64nvme: sums.crc64nvme,
+            checksum_sha1: sums.sha1,
+            checksum_sha256: sums.sha256,
+            content_disposition: attributes.content_disposition,
+            content_encoding: attributes.content_encoding,
+            content_language: attributes.content_language,
+            content_length: Some(signed(section.length)),
+            content_range: content_range(range, section, object.stamp.size),
+            content_type: Some(attributes.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned())),
+            e_tag: Some(ETag::Strong(object.etag)),
+            expires: attributes.expires.map(fsys::timestamp),
+            last_modified: Some(fsys::timestamp(object.stamp.modified())),
+            metadata: Some(attributes.metadata.into_iter().collect()),
+            storage_class: attributes.storage_class.map(StorageClass::from),
+            tag_count: i32::try_from(attributes.tags.len()).ok().filter(|count| *count > 0),
+            website_redirect_location: attributes.website_redirect,
+            ..Default::default()
+        })
+    }
+
+    pub(crate) async fn head(&self, input: HeadObjectInput) -> Outcome<HeadObjectOutput> {
+        check_version(input.version_id.as_deref())?;
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let (key, range, part) = (input.key, input.range, input.part_number);
+        let (object, section) = self
+            .on_bucket(&input.bucket, move |inner, bucket| {
+                let object = inner.stat_object(bucket, &key)?;
+                conditions.check(&object.etag, object.stamp.modified(), false)?;
+                check_part(part, &object)?;
+                let section = section(range, object.stamp.size)?;
+                Ok((object, section))
+            })
+            .await?;
+        let attributes = object.attributes;
+        let with_sums =
+            range.is_none() && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+        let sums = if with_sums { attributes.sums } else { Default::default() };
+        Ok(HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            cache_control: attributes.cache_control,
+            checksum_crc32: sums.crc32,
+            checksum_crc32c: sums.crc32c,
+            checksum_crc64nvme: sums.crc64nvme,
+            checksum_sha1: sums.sha1,
+            checksum_sha256: sums.sha256,
+            content_disposition: attributes.content_disposition,
+            content_encoding: attributes.content_encoding,
+            content_language: attributes.content_language,
+            content_length: Some(signed(section.length)),
+            content_range: content_range(range, section, object.stamp.size),
+            content_type: Some(attributes.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned())),
+            e_tag: Some(ETag::Strong(object.etag)),
+            expires: attributes.expires.map(fsys::timestamp),
+            last_modified: Some(fsys::timestamp(object.stamp.modified())),
+            metadata: Some(attributes.metadata.into_iter().collect()),
+            storage_class: attributes.storage_class.map(StorageClass::from),
+            website_redirect_location: attributes.website_redirect,
+            ..Default::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_as_s3_does() {
+        let int = |first, last| Some(Range::Int { first, last });
+        let suffix = |length| Some(Range::Suffix { length });
+        let cases = [
+            (None, 0, Some((0, 0))),
+            (None, 10, Some((0, 10))),
+            (int(0, Some(65_535)), 10, Some((0, 10))),
+            (int(0, Some(65_535)), 0, None),
+            (int(2, Some(4)), 10, Some((2, 3))),
+            (int(9, None), 10, Some((9, 1))),
+            (int(10, None), 10, None),
+            (suffix(3), 10, Some((7, 3))),
+            (suffix(30), 10, Some((0, 10))),
+            (suffix(0), 10, None),
+            (suffix(3), 0, None),
+        ];
+        for (range, size, want) in cases {
+            let got = section(range, size).ok().map(|s| (s.start, s.length));
+            assert_eq!(got, want, "{range:?} of {size}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The S3 endpoint of the local cloud: folders served as buckets.
+//!
+//! A [`Store`] serves two kinds of buckets over the S3 protocol: folders of the
+//! user's ([`Store::add_bucket`]), in which nothing is ever written but what a
+//! client puts there, and buckets made through CreateBucket, which live in the
+//! store's state directory. Keys map to paths one to one; what a file system
+//! cannot hold is refused. Everything about an object that its file cannot say
+//! (ETag, headers, metadata, tags) lies in one SQLite database beside it.
+//!
+//! Writes and deletes, through the endpoint or by other programs, become the
+//! event records that S3 sends; they arrive at the store's [`Sink`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use mediadex_s3::{Credentials, Options, Sink, Store, serve};
+//!
+//! let (sink, mut notices) = Sink::channel();
+//! let store = Store::open("/var/lib/mediadex/s3", Options { sink, ..Options::default() })?;
+//! store.add_bucket("photos", "/home/me/Photos")?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:7301").await?;
+//! let keys = Credentials { access_key: "mediadex".into(), secret_key: "mediadex-secret".into() };
+//! tokio::spawn(async move { while let Some(notice) = notices.recv().await { println!("{notice:?}") } });
+//! serve(listener, store, keys, std::future::pending()).await?;
+//! # Ok(()) }
+//! ```
+
+mod api;
+mod bucket;
+mod conditions;
+mod error;
+mod events;
+mod folders;
+mod fsys;
+mod intake;
+mod keys;
+mod listing;
+mod multipart;
+mod objects;
+mod serve;
+mod sidecar;
+mod staging;
+mod store;
+mod tags;
+mod watch;
+
+pub use bucket::{BucketKind, Skipped};
+pub use error::StoreError;
+pub use events::{
+    Destination, EventBucket, EventObject, EventRecord, Notice, Principal, RequestParameters,
+    ResponseElements, S3Entity, Sink,
+};
+pub use serve::{Credentials, serve};
+pub use store::{BucketInfo, Count, DEFAULT_POLL, Options, Store, Watch};

@@ -1,0 +1,17 @@
+//! The endpoint as a client sees it: aws-sdk-s3 against a served store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step fails the test"
+)]
+
+mod harness;
+mod keys;
+mod listing;
+mod multipart;
+mod notifications;
+mod objects;
+mod recovery;
+mod watching;

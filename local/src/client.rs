@@ -1,0 +1,103 @@
+//! A client of the API for our own command line: signed calls over HTTP.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use mediadex_core::gateway::sign_acs3;
+use mediadex_core::operation::Params;
+use serde_json::Value;
+
+/// Where the API is, and the key to it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// `http://host:port` or `https://host`.
+    pub endpoint: String,
+    /// The access key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub access_key_secret: String,
+}
+
+/// What the API answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+}
+
+impl Api {
+    /// Calls an operation.
+    ///
+    /// # Errors
+    /// When the API cannot be reached, or answers with something else than JSON.
+    pub async fn call(&self, action: &str, params: &Params) -> anyhow::Result<Reply> {
+        let uri: http::Uri = self.endpoint.parse().with_context(|| format!("{} is no URL", self.endpoint))?;
+        let Some(authority) = uri.authority() else { bail!("{} is no URL with a host", self.endpoint) };
+        let signed =
+            sign_acs3(authority.as_str(), action, params, &self.access_key_id, &self.access_key_secret)
+                .map_err(|error| anyhow::anyhow!(error.internal_text()))?;
+        let target = format!("{}{}", self.endpoint.trim_end_matches('/'), signed.target);
+        let mut request = http::Request::post(target);
+        for (name, value) in &signed.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(signed.body)))?;
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .context("the certificates of this machine cannot be read")?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let response = tokio::time::timeout(Duration::from_secs(120), client.request(request))
+            .await
+            .context("no answer within two minutes")?
+            .with_context(|| format!("{} does not answer; is `mediadex up` running?", self.endpoint))?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        let body = serde_json::from_slice(&body)
+            .with_context(|| format!("{} answered with something else than JSON (HTTP {status})", self.endpoint))?;
+        Ok(Reply { status, body })
+    }
+}
+
+/// Reads `Key=value` arguments: values that are JSON are taken as JSON, the
+/// rest as text.
+///
+/// # Errors
+/// When an argument has no `=`.
+pub fn read_arguments(arguments: &[String]) -> anyhow::Result<Params> {
+    let mut params = Params::new();
+    for argument in arguments {
+        let Some((key, value)) = argument.split_once('=') else {
+            bail!("{argument:?} is not of the form Key=value");
+        };
+        let parsed = match value.chars().next() {
+            Some('{' | '[') => serde_json::from_str(value).with_context(|| format!("the value of {key} is not JSON"))?,
+            _ => Value::String(value.to_owned()),
+        };
+        params.insert(key.to_owned(), parsed);
+    }
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_text_or_json() {
+        let given = ["ProjectName=local", "URIs=[\"oss://b/k\"]", "Value=a=b"].map(str::to_owned);
+        let params = read_arguments(&given).unwrap_or_default();
+        assert_eq!(params.get("ProjectName"), Some(&Value::from("local")));
+        assert_eq!(params.get("URIs"), Some(&serde_json::json!(["oss://b/k"])));
+        assert_eq!(params.get("Value"), Some(&Value::from("a=b")));
+        assert!(read_arguments(&["nonsense".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,270 @@
+//! The process as a whole: endpoints, context, workers, and their end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use aws_credential_types::Credentials;
+use mediadex_core::gateway::{Gateway, StaticKeys};
+use mediadex_core::{Config, Context, state};
+use mediadex_s3::{Notice, Options, Sink, Store};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::scans::Scans;
+use crate::work::LocalDispatch;
+use crate::{api, dynamodb, events, sns, work};
+
+/// The queue that buckets of the local cloud send their events to.
+const OBJECT_QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:mediadex-objects";
+
+/// Where state is kept.
+#[derive(Debug, Clone)]
+pub enum StateDir {
+    /// In this directory; it survives a restart and a kill.
+    Path(PathBuf),
+    /// Nowhere: it goes away with the process.
+    Ephemeral,
+}
+
+/// How the local cloud is started.
+#[derive(Debug, Clone)]
+pub struct CloudOptions {
+    /// The API's port; S3, DynamoDB and SNS take the three after it. 0: any
+    /// four free ports.
+    pub port: u16,
+    /// Where state is kept.
+    pub state: StateDir,
+    /// The access key of the API and of the S3 and SNS endpoints.
+    pub access_key_id: String,
+    /// Its secret.
+    pub access_key_secret: String,
+    /// Configuration of the operations.
+    pub config: Config,
+}
+
+impl Default for CloudOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            state: StateDir::Ephemeral,
+            access_key_id: "mediadex".into(),
+            access_key_secret: "mediadex-secret".into(),
+            config: local_config(),
+        }
+    }
+}
+
+/// The configuration of the local cloud: the environment's, with what only
+/// makes sense here.
+pub fn local_config() -> Config {
+    let mut config = Config::from_env();
+    config.object_queue_arn = Some(OBJECT_QUEUE.into());
+    config.s3_path_style = true;
+    if std::env::var_os("MEDIADEX_SCAN_SEGMENTS").is_none() {
+        // Two cores: more segments only take each other's turns.
+        config.scan_segments = 4;
+    }
+    if std::env::var_os("MEDIADEX_PARTITIONS").is_none() {
+        config.partitions = 4;
+    }
+    config
+}
+
+/// Where the endpoints are.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoints {
+    /// The API.
+    pub api: SocketAddr,
+    /// S3.
+    pub s3: SocketAddr,
+    /// DynamoDB.
+    pub dynamodb: SocketAddr,
+    /// SNS.
+    pub sns: SocketAddr,
+}
+
+/// The running local cloud.
+pub struct Cloud {
+    /// What operations run in.
+    pub ctx: Context,
+    /// Where the endpoints are.
+    pub endpoints: Endpoints,
+    /// The object store behind the S3 endpoint.
+    pub store: Store,
+    /// The scans that are under way.
+    pub scans: Scans,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    _lock: Option<std::fs::File>,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+async fn bind(port: u16) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("port {port} of 127.0.0.1 is taken; choose another with --port"))?;
+    // Accepted connections inherit it; without it, answers wait for
+    // acknowledgements that the client delays.
+    socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
+    Ok(listener)
+}
+
+/// Takes the state directory for this process alone.
+fn lock(path: &Path) -> anyhow::Result<std::fs::File> {
+    std::fs::create_dir_all(path).with_context(|| format!("the state directory {} cannot be made", path.display()))?;
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(path.join("lock"))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another mediadex uses the state in {}; stop it, or choose another with --state or --ephemeral",
+            path.display()
+        );
+    }
+    Ok(file)
+}
+
+impl Cloud {
+    /// Starts everything; `folders` are served as buckets, by name. Returns
+    /// when all endpoints answer. Nothing is scanned yet but what an earlier
+    /// process left unfinished.
+    ///
+    /// # Errors
+    /// When a port is taken, the state is in use or a folder cannot be served.
+    pub async fn start(options: CloudOptions, folders: &[(String, PathBuf)]) -> anyhow::Result<Self> {
+        let (directory, temporary, held) = match &options.state {
+            StateDir::Path(path) => (path.clone(), None, Some(lock(path)?)),
+            StateDir::Ephemeral => {
+                let temporary = tempfile::Builder::new().prefix("mediadex-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary), None)
+            }
+        };
+        let ports = match options.port {
+            0 => [0; 4],
+            port => [port, port + 1, port + 2, port + 3],
+        };
+        let [api_port, s3_port, dynamodb_port, sns_port] = ports;
+        let api_listener = bind(api_port).await?;
+        let s3_listener = bind(s3_port).await?;
+        let dynamodb_listener = bind(dynamodb_port).await?;
+        let sns_listener = bind(sns_port).await?;
+        let endpoints = Endpoints {
+            api: api_listener.local_addr()?,
+            s3: s3_listener.local_addr()?,
+            dynamodb: dynamodb_listener.local_addr()?,
+            sns: sns_listener.local_addr()?,
+        };
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+
+        let in_memory = matches!(options.state, StateDir::Ephemeral);
+        dynamodb::serve(&mut tasks, dynamodb_listener, &directory, in_memory, stop.clone()).await?;
+
+        let (sink, notices) = notices();
+        let s3_directory = directory.join("s3");
+        let store_options = Options { region: options.config.region.clone(), sink, ..Options::default() };
+        let store = Store::open(&s3_directory, store_options)?;
+        for (bucket, folder) in folders {
+            store.add_bucket(bucket, folder)?;
+        }
+        let s3_keys = mediadex_s3::Credentials {
+            access_key: options.access_key_id.clone(),
+            secret_key: options.access_key_secret.clone(),
+        };
+        let (s3_store, s3_stop) = (store.clone(), stop.clone());
+        tasks.spawn(async move {
+            let served = mediadex_s3::serve(s3_listener, s3_store, s3_keys, s3_stop.cancelled_owned()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the S3 endpoint ended");
+            }
+        });
+
+        let sns_state = (!in_memory).then(|| directory.join("sns.sqlite"));
+        let topics = sns::Topics::open(
+            sns_state.as_deref(),
+            endpoints.sns,
+            &options.access_key_id,
+            &options.access_key_secret,
+        )?;
+        sns::serve(&mut tasks, sns_listener, topics, stop.clone());
+
+        let (dispatch, works) = LocalDispatch::new();
+        let ctx = context(&options, endpoints, Arc::new(dispatch));
+        state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
+        let scans = Scans::new(ctx.clone(), stop.clone());
+        work::run(&mut tasks, ctx.clone(), scans.clone(), works, stop.clone());
+        events::run(&mut tasks, ctx.clone(), scans.clone(), notices, stop.clone());
+
+        let keys = StaticKeys::single(&options.access_key_id, &options.access_key_secret);
+        api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone(), Arc::new(keys)), stop.clone());
+        let cloud =
+            Self { ctx, endpoints, store, scans, stop, tasks, _lock: held, _temporary: temporary };
+        cloud.take_up().await?;
+        Ok(cloud)
+    }
+
+    /// Takes up what an earlier process left: accepted tasks, open scans.
+    async fn take_up(&self) -> anyhow::Result<()> {
+        let text = |error: mediadex_core::Error| anyhow::anyhow!(error.internal_text());
+        for (project, task_id) in self.ctx.db.open_tasks().await.map_err(text)? {
+            self.ctx
+                .dispatch
+                .send(mediadex_core::dispatch::Work::IndexTask { project, task_id })
+                .await
+                .map_err(text)?;
+        }
+        for run in self.ctx.db.open_runs().await.map_err(text)? {
+            tracing::info!(run, "taking up a scan that was interrupted");
+            self.scans.spawn(&run);
+        }
+        Ok(())
+    }
+
+    /// Stops taking requests, lets what is under way finish for a while, and
+    /// ends.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(std::time::Duration::from_secs(12), drained).await.is_err() {
+            tracing::warn!("some work was cut off; it is taken up at the next start");
+        }
+    }
+}
+
+fn notices() -> (Sink, mpsc::UnboundedReceiver<Notice>) {
+    Sink::channel()
+}
+
+/// Builds the clients: the real SDKs, pointed at the endpoints of this process.
+fn context(options: &CloudOptions, endpoints: Endpoints, dispatch: Arc<LocalDispatch>) -> Context {
+    let credentials =
+        Credentials::new(&options.access_key_id, &options.access_key_secret, None, None, "mediadex-local");
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let sdk = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::new(options.config.region.clone()))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
+        .http_client(http)
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
+        .build();
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
+        .endpoint_url(format!("http://{}", endpoints.dynamodb))
+        .build();
+    let s3 = aws_sdk_s3::config::Builder::from(&sdk)
+        .endpoint_url(format!("http://{}", endpoints.s3))
+        .force_path_style(true)
+        .build();
+    let sns = aws_sdk_sns::config::Builder::from(&sdk).endpoint_url(format!("http://{}", endpoints.sns)).build();
+    Context::with_clients(
+        aws_sdk_dynamodb::Client::from_conf(dynamodb),
+        aws_sdk_s3::Client::from_conf(s3),
+        aws_sdk_sns::Client::from_conf(sns),
+        options.config.clone(),
+        dispatch,
+    )
+}

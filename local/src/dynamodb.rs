@@ -1,0 +1,49 @@
+//! The DynamoDB endpoint: dynoxide, over SQLite in the state directory.
+
+use std::path::Path;
+
+use anyhow::Context;
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Serves the database until told to stop.
+pub(crate) async fn serve(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    directory: &Path,
+    in_memory: bool,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let path = directory.join("dynamodb.sqlite");
+    let database = tokio::task::spawn_blocking(move || {
+        if in_memory { Database::memory() } else { Database::new(&path.to_string_lossy()) }
+    })
+    .await?
+    .context("the database cannot be opened")?;
+    let sweeper = database.clone();
+    let sweep_stop = stop.clone();
+    tasks.spawn(async move {
+        // Time to live: DynamoDB forgets expired items in the background.
+        let mut every = tokio::time::interval(std::time::Duration::from_secs(3600));
+        loop {
+            tokio::select! {
+                () = sweep_stop.cancelled() => return,
+                _ = every.tick() => {
+                    let sweeper = sweeper.clone();
+                    let swept = tokio::task::spawn_blocking(move || sweeper.sweep_ttl()).await;
+                    if let Ok(Err(error)) = swept {
+                        tracing::warn!(%error, "expired items were not removed");
+                    }
+                }
+            }
+        }
+    });
+    tasks.spawn(async move {
+        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await {
+            tracing::error!(error, "the DynamoDB endpoint ended");
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The local cloud: one process that speaks the real wire protocols of S3,
+//! DynamoDB and SNS on loopback, runs the same operations that the Lambda
+//! functions run, and drives scans and events as queue and state machine would.
+
+pub mod bench;
+pub mod client;
+pub mod cloud;
+pub mod find;
+pub mod folders;
+pub mod table;
+pub mod up;
+
+/// The port of the API, unless told otherwise.
+pub const DEFAULT_PORT: u16 = 7300;
+
+mod api;
+mod dynamodb;
+mod events;
+mod scans;
+mod sigv4;
+mod sns;
+mod work;

@@ -1,0 +1,87 @@
+//! Asynchronous work of the local cloud: a channel in the place of queue and
+//! state machine. What is in it also stands in the state table, so a process
+//! that dies loses nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mediadex_core::dispatch::{Dispatch, Work};
+use mediadex_core::{Context, Error, ingest};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::scans::Scans;
+
+/// Index tasks that are done beside each other.
+const BESIDE: usize = 4;
+
+/// Sends work down a channel.
+pub(crate) struct LocalDispatch {
+    sender: mpsc::UnboundedSender<Work>,
+}
+
+impl LocalDispatch {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Work>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender }, receiver)
+    }
+}
+
+#[async_trait]
+impl Dispatch for LocalDispatch {
+    async fn send(&self, work: Work) -> Result<(), Error> {
+        self.sender.send(work).map_err(|_| Error::unavailable("the local cloud is stopping"))
+    }
+}
+
+/// Takes work up until told to stop, then finishes what it has begun.
+pub(crate) fn run(
+    tasks: &mut JoinSet<()>,
+    ctx: Context,
+    scans: Scans,
+    mut works: mpsc::UnboundedReceiver<Work>,
+    stop: CancellationToken,
+) {
+    tasks.spawn(async move {
+        let free = Arc::new(Semaphore::new(BESIDE));
+        let mut running = JoinSet::new();
+        loop {
+            let work = tokio::select! {
+                () = stop.cancelled() => break,
+                work = works.recv() => work,
+            };
+            while running.try_join_next().is_some() {}
+            match work {
+                None => break,
+                Some(Work::Scan { run }) => scans.spawn(&run),
+                Some(Work::IndexTask { project, task_id }) => {
+                    let (ctx, free, stop) = (ctx.clone(), Arc::clone(&free), stop.clone());
+                    running.spawn(async move {
+                        let Ok(_turn) = free.acquire_owned().await else { return };
+                        index(&ctx, &project, &task_id, &stop).await;
+                    });
+                }
+            }
+        }
+        while running.join_next().await.is_some() {}
+    });
+}
+
+/// Does an index task, again and again while the store does not answer, as a
+/// queue would send it again.
+async fn index(ctx: &Context, project: &str, task_id: &str, stop: &CancellationToken) {
+    for attempt in 0..8u32 {
+        match ingest::run_index_task(ctx, project, task_id).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(task_id, attempt, error = %error.internal_text(), "an index task failed");
+                let pause = std::time::Duration::from_millis(200 << attempt);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The bucket's side of a binding: that its events come to us.
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_s3::types::{Event, EventBridgeConfiguration, NotificationConfiguration, QueueConfiguration};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// The id of our entry in a bucket's notification configuration.
+const ENTRY: &str = "mediadex";
+
+/// Has the bucket send its events to our queue, beside whatever it sends
+/// already. Where another entry overlaps with ours and S3 refuses, EventBridge
+/// is turned on for the bucket instead; the template has a rule that leads
+/// from there to the same queue.
+///
+/// # Errors
+/// When S3 does not take either.
+pub async fn follow(ctx: &Context, bucket: &str) -> Result<()> {
+    let Some(queue) = &ctx.config.object_queue_arn else {
+        tracing::warn!(bucket, "no queue is configured: the bucket's events are not followed");
+        return Ok(());
+    };
+    let present = read(ctx, bucket).await?;
+    let queues = present.queue_configurations();
+    let is_there = queues.iter().any(|entry| entry.id() == Some(ENTRY) && entry.queue_arn() == queue);
+    if is_there || present.event_bridge_configuration().is_some() {
+        return Ok(());
+    }
+    let entry = QueueConfiguration::builder()
+        .id(ENTRY)
+        .queue_arn(queue)
+        .events(Event::from("s3:ObjectCreated:*"))
+        .events(Event::from("s3:ObjectRemoved:*"))
+        .events(Event::from("s3:LifecycleExpiration:*"))
+        .build()
+        .map_err(Error::internal)?;
+    let mut with_queue = present.clone();
+    let mut entries: Vec<_> = queues.iter().filter(|entry| entry.id() != Some(ENTRY)).cloned().collect();
+    entries.push(entry);
+    with_queue.queue_configurations = Some(entries);
+    match write(ctx, bucket, with_queue).await {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            tracing::info!(bucket, error = %error.internal_text(), "the bucket takes no entry of ours; trying EventBridge");
+            let mut with_bridge = present;
+            with_bridge.event_bridge_configuration = Some(EventBridgeConfiguration::builder().build());
+            write(ctx, bucket, with_bridge).await
+        }
+    }
+}
+
+/// Takes our entry out again, when no binding is left on the bucket. What
+/// others put there stays, and so does EventBridge: others may listen to it.
+///
+/// # Errors
+/// When S3 does not take it.
+pub async fn unfollow(ctx: &Context, bucket: &str) -> Result<()> {
+    if ctx.config.object_queue_arn.is_none() {
+        return Ok(());
+    }
+    let mut present = read(ctx, bucket).await?;
+    let entries = present.queue_configurations.unwrap_or_default();
+    if !entries.iter().any(|entry| entry.id() == Some(ENTRY)) {
+        return Ok(());
+    }
+    present.queue_configurations = Some(entries.into_iter().filter(|entry| entry.id() != Some(ENTRY)).collect());
+    write(ctx, bucket, present).await
+}
+
+/// Whether the bucket is there and ours to read.
+///
+/// # Errors
+/// `ResourceNotFound`, `NoPermission`, `ServiceUnavailable`.
+pub async fn check(ctx: &Context, bucket: &str) -> Result<()> {
+    let reply = ctx.s3.head_bucket().bucket(bucket).send().await;
+    let Err(error) = reply else { return Ok(()) };
+    match error.raw_response().map(|response| response.status().as_u16()) {
+        Some(404) => Err(Error::not_found("Bucket", bucket)),
+        Some(403) => Err(Error::with_code(
+            crate::error::Code::NoPermission,
+            format!("The bucket {bucket} may not be read with the permissions of this service."),
+        )),
+        Some(301) => Err(Error::invalid("URI", "The bucket is in another region.")),
+        _ => Err(Error::unavailable(DisplayErrorContext(&error).to_string())),
+    }
+}
+
+async fn read(ctx: &Context, bucket: &str) -> Result<NotificationConfiguration> {
+    let reply = ctx.s3.get_bucket_notification_configuration().bucket(bucket).send().await;
+    let reply = reply.map_err(|error| refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string()))?;
+    Ok(NotificationConfiguration::builder()
+        .set_topic_configurations(reply.topic_configurations)
+        .set_queue_configurations(reply.queue_configurations)
+        .set_lambda_function_configurations(reply.lambda_function_configurations)
+        .set_event_bridge_configuration(reply.event_bridge_configuration)
+        .build())
+}
+
+async fn write(ctx: &Context, bucket: &str, configuration: NotificationConfiguration) -> Result<()> {
+    let reply = ctx
+        .s3
+        .put_bucket_notification_configuration()
+        .bucket(bucket)
+        .notification_configuration(configuration)
+        .send()
+        .await;
+    reply.map_err(|error| refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string()))?;
+    Ok(())
+}
+
+fn refused(code: &Option<String>, text: String) -> Error {
+    match code.as_deref() {
+        Some("AccessDenied") => Error::with_code(
+            crate::error::Code::NoPermission,
+            "The notification configuration of the bucket may not be read or written.",
+        ),
+        _ => Error::unavailable(text),
+    }
+}

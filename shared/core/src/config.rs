@@ -1,0 +1,105 @@
+//! Configuration, read once per process from the environment.
+
+use std::env;
+use std::str::FromStr;
+
+/// Everything that can be set. The README's table lists the variables.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Region, for resource names and topics.
+    pub region: String,
+    /// Account, for resource names and topics.
+    pub account_id: String,
+    /// Name of the table of projects, datasets, bindings, tasks and scans.
+    pub state_table: String,
+    /// Name of the table of files.
+    pub files_table: String,
+    /// Partitions of a new dataset: how many queries run beside each other.
+    pub partitions: u32,
+    /// Counter shards of a new dataset: how many writers do not wait for each other.
+    pub counter_shards: u32,
+    /// How many projects there may be.
+    pub max_projects: u64,
+    /// ARN of the queue that bucket notifications go to.
+    pub object_queue_arn: Option<String>,
+    /// URL of the queue of asynchronous index tasks.
+    pub task_queue_url: Option<String>,
+    /// ARN of the state machine that drives scans.
+    pub scan_state_machine_arn: Option<String>,
+    /// Secrets Manager id of the access keys.
+    pub access_keys_secret: Option<String>,
+    /// Segments that a scan is split into, at most.
+    pub scan_segments: usize,
+    /// Objects that are read beside each other in one batch.
+    pub read_concurrency: usize,
+    /// Share of a dataset's files, 0 to 1, that one scan may remove before it stops.
+    pub guard_share: f64,
+    /// Files that a scan may always remove, whatever the share.
+    pub guard_floor: i64,
+    /// Attempts at one object before it is recorded as failed.
+    pub max_attempts: u32,
+    /// Seconds that one call of a scan's step may take before it hands on.
+    pub step_seconds: u64,
+    /// Whether the S3 client addresses buckets by path.
+    pub s3_path_style: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".into(),
+            account_id: "000000000000".into(),
+            state_table: "mediadex-state".into(),
+            files_table: "mediadex-files".into(),
+            partitions: 8,
+            counter_shards: 8,
+            max_projects: crate::model::Limits::PROJECTS,
+            object_queue_arn: None,
+            task_queue_url: None,
+            scan_state_machine_arn: None,
+            access_keys_secret: None,
+            scan_segments: 64,
+            read_concurrency: 32,
+            guard_share: 0.5,
+            guard_floor: 1000,
+            max_attempts: 5,
+            step_seconds: 600,
+            s3_path_style: false,
+        }
+    }
+}
+
+fn text(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number<T: FromStr>(name: &str, default: T) -> T {
+    text(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+impl Config {
+    /// Reads the environment; what is unset or unreadable has its default.
+    pub fn from_env() -> Self {
+        let base = Self::default();
+        Self {
+            region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")).unwrap_or(base.region),
+            account_id: text("MEDIADEX_ACCOUNT_ID").unwrap_or(base.account_id),
+            state_table: text("MEDIADEX_STATE_TABLE").unwrap_or(base.state_table),
+            files_table: text("MEDIADEX_FILES_TABLE").unwrap_or(base.files_table),
+            partitions: number("MEDIADEX_PARTITIONS", base.partitions).clamp(1, 256),
+            counter_shards: number("MEDIADEX_COUNTER_SHARDS", base.counter_shards).clamp(1, 64),
+            max_projects: number("MEDIADEX_MAX_PROJECTS", base.max_projects),
+            object_queue_arn: text("MEDIADEX_OBJECT_QUEUE_ARN"),
+            task_queue_url: text("MEDIADEX_TASK_QUEUE_URL"),
+            scan_state_machine_arn: text("MEDIADEX_SCAN_STATE_MACHINE_ARN"),
+            access_keys_secret: text("MEDIADEX_ACCESS_KEYS_SECRET"),
+            scan_segments: number("MEDIADEX_SCAN_SEGMENTS", base.scan_segments).clamp(1, 1000),
+            read_concurrency: number("MEDIADEX_READ_CONCURRENCY", base.read_concurrency).clamp(1, 512),
+            guard_share: number("MEDIADEX_GUARD_SHARE", base.guard_share).clamp(0.0, 1.0),
+            guard_floor: number("MEDIADEX_GUARD_FLOOR", base.guard_floor).max(0),
+            max_attempts: number("MEDIADEX_MAX_ATTEMPTS", base.max_attempts).max(1),
+            step_seconds: number("MEDIADEX_STEP_SECONDS", base.step_seconds).clamp(1, 800),
+            s3_path_style: text("MEDIADEX_S3_PATH_STYLE").is_some() || text("AWS_ENDPOINT_URL_S3").is_some(),
+        }
+    }
+}

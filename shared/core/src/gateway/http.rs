@@ -1,0 +1,66 @@
+//! Requests and answers, as the gateway sees them.
+
+use serde_json::Value;
+
+use super::encoding;
+
+/// A request, decoded as far as HTTP goes.
+#[derive(Debug, Clone, Default)]
+pub struct HttpRequest {
+    /// The method, in upper case.
+    pub method: String,
+    /// The path, as it came.
+    pub path: String,
+    /// The query string, as it came, without `?`.
+    pub query: String,
+    /// The headers, names in lower case, in the order that they came in.
+    pub headers: Vec<(String, String)>,
+    /// The body. Not base64: whoever got it so has decoded it.
+    pub body: Vec<u8>,
+}
+
+impl HttpRequest {
+    /// The first header of a name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The action: the header of new clients, the parameter of old ones.
+    pub fn action(&self) -> Option<String> {
+        self.header("x-acs-action").map(str::to_owned).or_else(|| self.parameter("Action"))
+    }
+
+    /// The API version, in the same two ways.
+    pub fn version(&self) -> Option<String> {
+        self.header("x-acs-version").map(str::to_owned).or_else(|| self.parameter("Version"))
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        encoding::pairs(&self.query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl HttpResponse {
+    /// A JSON answer with the request id in its headers.
+    pub fn json(status: u16, body: &Value, request_id: &str) -> Self {
+        Self {
+            status,
+            headers: vec![
+                ("content-type".into(), "application/json;charset=utf-8".into()),
+                ("x-acs-request-id".into(), request_id.into()),
+            ],
+            body: body.to_string(),
+        }
+    }
+}

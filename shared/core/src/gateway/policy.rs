@@ -1,0 +1,201 @@
+//! What a caller may do: policies in the RAM grammar, and what each operation
+//! asks for.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::operation::Params;
+
+/// What an operation acts on, for its resource name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The account.
+    Account,
+    /// The project that the call names.
+    Project,
+    /// The dataset that the call names.
+    Dataset,
+}
+
+/// What a caller needs for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The action, such as `imm:CreateBinding`.
+    pub action: &'static str,
+    /// What it acts on.
+    pub scope: Scope,
+}
+
+impl Access {
+    /// An action on the account.
+    pub const fn account(action: &'static str) -> Self {
+        Self { action, scope: Scope::Account }
+    }
+
+    /// An action on a project.
+    pub const fn project(action: &'static str) -> Self {
+        Self { action, scope: Scope::Project }
+    }
+
+    /// An action on a dataset.
+    pub const fn dataset(action: &'static str) -> Self {
+        Self { action, scope: Scope::Dataset }
+    }
+
+    /// The resource name of a call:
+    /// `acs:imm:{region}:{account}:project/{project}/dataset/{dataset}`. What
+    /// the call does not name is `*`: only who may do it to all may do it.
+    pub fn resource(&self, config: &Config, params: &Params) -> String {
+        let name = |parameter: &str| match params.get(parameter) {
+            Some(Value::String(name)) if !name.is_empty() => name.clone(),
+            _ => "*".to_owned(),
+        };
+        let root = format!("acs:imm:{}:{}:", config.region, config.account_id);
+        match self.scope {
+            Scope::Account => format!("{root}project/*"),
+            Scope::Project => format!("{root}project/{}", name("ProjectName")),
+            Scope::Dataset => {
+                format!("{root}project/{}/dataset/{}", name("ProjectName"), name("DatasetName"))
+            }
+        }
+    }
+}
+
+/// A policy: `{"Version": "1", "Statement": [{"Effect", "Action", "Resource"}]}`.
+/// What no statement allows is denied; what one denies is denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    /// The statements.
+    #[serde(default)]
+    pub statement: Vec<Statement>,
+}
+
+/// One statement of a [`Policy`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Statement {
+    /// Allow or deny.
+    pub effect: Effect,
+    /// Actions, with `*` and `?`.
+    #[serde(deserialize_with = "one_or_many")]
+    pub action: Vec<String>,
+    /// Resources, with `*` and `?`.
+    #[serde(deserialize_with = "one_or_many")]
+    pub resource: Vec<String>,
+}
+
+/// The effect of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Effect {
+    /// It allows.
+    Allow,
+    /// It denies, whatever allows.
+    Deny,
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+impl Policy {
+    /// The policy of an account's own key.
+    pub fn everything() -> Self {
+        let all = || vec!["*".to_owned()];
+        Self { statement: vec![Statement { effect: Effect::Allow, action: all(), resource: all() }] }
+    }
+
+    /// Whether the policy allows an action on a resource.
+    pub fn allows(&self, action: &str, resource: &str) -> bool {
+        let applies = |statement: &&Statement| {
+            statement.action.iter().any(|pattern| is_like(pattern, action))
+                && statement.resource.iter().any(|pattern| is_like(pattern, resource))
+        };
+        let mut allowed = false;
+        for statement in self.statement.iter().filter(applies) {
+            match statement.effect {
+                Effect::Deny => return false,
+                Effect::Allow => allowed = true,
+            }
+        }
+        allowed
+    }
+}
+
+/// Whether a text is like a pattern: `*` stands for any text, `?` for one
+/// character. Linear: a pattern that somebody made to be slow is not.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || text.get(t) == Some(c) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    p = at + 1;
+                    t = from + 1;
+                    star = Some((at, from + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|c| *c == '*')
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let table = [
+            ("*", "anything", true),
+            ("imm:*", "imm:GetProject", true),
+            ("imm:Get*", "imm:CreateProject", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*/dataset/*x", "project/p/dataset/ax", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "aXbY", false),
+        ];
+        for (pattern, text, want) in table {
+            assert_eq!(is_like(pattern, text), want, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn deny_wins_and_nothing_is_allowed_by_default() {
+        let policy: Policy = serde_json::from_str(
+            r#"{"Version":"1","Statement":[
+                {"Effect":"Allow","Action":["imm:*"],"Resource":"acs:imm:*:*:project/mine*"},
+                {"Effect":"Deny","Action":"imm:Delete*","Resource":"*"}]}"#,
+        )
+        .unwrap();
+        assert!(policy.allows("imm:GetDataset", "acs:imm:r:a:project/mine/dataset/d"));
+        assert!(!policy.allows("imm:GetDataset", "acs:imm:r:a:project/other/dataset/d"));
+        assert!(!policy.allows("imm:DeleteDataset", "acs:imm:r:a:project/mine/dataset/d"));
+        assert!(!Policy::default().allows("imm:GetDataset", "x"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Hints: that an object should be looked at, and what came of it.
+
+use crate::error::Error;
+use crate::ledger::{Row, Source};
+use crate::model::{InputFile, ObjectUri};
+
+/// Says that an object should be looked at. It never says what the object is:
+/// that is read from object storage when the hint is worked off.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    /// The object.
+    pub uri: ObjectUri,
+    /// The S3 sequencer of the event, if one brought the hint.
+    pub seq: Option<String>,
+    /// What a manual call sets on the file. Makes the row a manual one, and
+    /// has the object read again even where it did not change.
+    pub manual: Option<InputFile>,
+    /// The row that the hinter saw, so that it need not be read again: a scan
+    /// has `Some(None)` where it saw that there is no row. A view that is out
+    /// of date costs a conflict, never a wrong row.
+    pub seen: Option<Option<Box<Row>>>,
+    /// What is known of the object's size and date where it cannot be read.
+    pub listed: Option<Source>,
+    /// How often this hint was tried before.
+    pub attempt: u32,
+}
+
+impl Hint {
+    /// A hint with nothing but the object.
+    pub fn new(uri: ObjectUri) -> Self {
+        Self { uri, seq: None, manual: None, seen: None, listed: None, attempt: 0 }
+    }
+}
+
+/// What became of a hint.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A later event was heeded already.
+    Stale,
+    /// The row describes this version of the object already.
+    Unchanged,
+    /// The row was written.
+    Indexed,
+    /// The row was written with what is known, and `ObjectStatus` Failed: the
+    /// object could not be read. The text says why.
+    Unreadable(String),
+    /// The object is gone and so is its row.
+    Removed,
+    /// The dataset's quota has no room.
+    LimitExceeded,
+    /// The dataset is gone.
+    DatasetGone,
+    /// Nothing was written; worth another try.
+    Failed(Error),
+}
+
+impl Outcome {
+    /// Whether the hint should be tried again.
+    pub fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}

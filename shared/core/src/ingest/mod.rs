@@ -1,0 +1,17 @@
+//! From a hint that an object should be looked at to its row: one path for
+//! events, scans and manual calls.
+
+mod events;
+mod hint;
+mod index_task;
+mod object;
+mod reconcile;
+mod scan;
+mod split;
+
+pub use events::{BatchReply, on_object_event};
+pub use hint::{Hint, Outcome};
+pub use index_task::{run_index_task, run_work_event};
+pub use object::{Facts, Fetched, fetch};
+pub use reconcile::{Target, reconcile};
+pub use scan::{ScanStep, SegmentRef, StepReply, run_step};

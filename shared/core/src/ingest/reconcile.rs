@@ -1,0 +1,414 @@
+//! The one path from a hint to a row, level-triggered: whatever the hint says,
+//! the object's present state is read and the row is made to describe it.
+//!
+//! 1. Read the row. 2. A hint whose sequencer is not later than the row's is
+//! stale. 3. Read the object. 4. The same version: stop. 5. Extract. 6. Write
+//! under the `rev` of step 1, with the counters. 7. On conflict, start again.
+
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use serde_json::{Map, Value};
+
+use super::hint::{Hint, Outcome};
+use super::object::{Facts, Fetched, fetch};
+use crate::context::Context;
+use crate::error::Error;
+use crate::ledger::{Change, Committed, Origin, Row, RowKey, Status, commit, read_rows};
+use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
+use crate::state::Dataset;
+
+/// How often a hint starts again after a conflict before it is given back.
+const MAX_ROUNDS: u32 = 10;
+/// How long a tombstone is kept: longer than any event is late.
+const TOMBSTONE_SECONDS: i64 = 86_400;
+/// Rows that are gathered into one commit.
+const COMMIT_ROWS: usize = 99;
+
+/// The dataset that hints are worked off for.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The dataset's id.
+    pub dataset_id: String,
+    /// Its partitions.
+    pub partitions: u32,
+    /// Its counter shards.
+    pub shards: u32,
+    /// What its template has read.
+    pub template: Template,
+}
+
+impl Target {
+    /// A dataset, with the template of its project where it names none.
+    pub fn new(dataset: &Dataset, project_template: &str) -> Self {
+        let id = if dataset.template_id.is_empty() { project_template } else { &dataset.template_id };
+        Self {
+            dataset_id: dataset.id.clone(),
+            partitions: dataset.partitions,
+            shards: dataset.shards,
+            // An id that is no template any more reads as the default one.
+            template: template_of(id).or_else(|| template_of("")).unwrap_or(Template {
+                features: mediadex_media::Features::all(),
+                lacking: &[],
+            }),
+        }
+    }
+}
+
+/// What is to be done with one hint after its row and its object were read.
+enum Decision {
+    Settled(Outcome),
+    Write { change: Box<Change>, then: Outcome },
+}
+
+/// Works off hints and says of each what became of it, in their order. Hints
+/// of one object are worked off as one.
+pub async fn reconcile(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
+    let count = hints.len();
+    let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
+    let (mut open, follows) = merge(hints);
+    for round in 0..MAX_ROUNDS {
+        if open.is_empty() {
+            break;
+        }
+        if round > 0 {
+            crate::state::pause(round.min(4)).await;
+        }
+        open = one_round(ctx, target, open, &mut outcomes).await;
+    }
+    for (index, _) in open {
+        set(&mut outcomes, index, Outcome::Failed(Error::unavailable("a row kept being written by others")));
+    }
+    for (index, leader) in follows {
+        let copy = match outcomes.get(leader) {
+            Some(Some(Outcome::Failed(error))) => Outcome::Failed(Error::unavailable(error.internal_text())),
+            Some(Some(Outcome::Unreadable(why))) => Outcome::Unreadable(why.clone()),
+            Some(Some(Outcome::Removed)) => Outcome::Removed,
+            Some(Some(Outcome::LimitExceeded)) => Outcome::LimitExceeded,
+            Some(Some(Outcome::DatasetGone)) => Outcome::DatasetGone,
+            Some(Some(Outcome::Stale)) => Outcome::Stale,
+            Some(Some(Outcome::Indexed)) => Outcome::Indexed,
+            _ => Outcome::Unchanged,
+        };
+        set(&mut outcomes, index, copy);
+    }
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Unchanged)).collect()
+}
+
+fn set(outcomes: &mut [Option<Outcome>], index: usize, outcome: Outcome) {
+    if let Some(place) = outcomes.get_mut(index) {
+        *place = Some(outcome);
+    }
+}
+
+/// Makes one hint of all hints of an object: the latest sequencer, the last
+/// manual call. Gives the hints to work off with their places, and the places
+/// that take their outcome from another.
+fn merge(hints: Vec<Hint>) -> (Vec<(usize, Hint)>, Vec<(usize, usize)>) {
+    let mut leaders: HashMap<ObjectUri, usize> = HashMap::with_capacity(hints.len());
+    let mut open: Vec<(usize, Hint)> = Vec::with_capacity(hints.len());
+    let mut follows = Vec::new();
+    for (index, hint) in hints.into_iter().enumerate() {
+        match leaders.get(&hint.uri) {
+            None => {
+                leaders.insert(hint.uri.clone(), open.len());
+                open.push((index, hint));
+            }
+            Some(position) => {
+                if let Some((leader, first)) = open.get_mut(*position) {
+                    follows.push((index, *leader));
+                    if is_later(hint.seq.as_deref(), first.seq.as_deref()) {
+                        first.seq = hint.seq;
+                    }
+                    first.manual = match (first.manual.take(), hint.manual) {
+                        (Some(earlier), Some(later)) => Some(overlay(earlier, later)),
+                        (earlier, later) => later.or(earlier),
+                    };
+                    first.attempt = first.attempt.max(hint.attempt);
+                }
+            }
+        }
+    }
+    (open, follows)
+}
+
+/// One call's values over those of an earlier one for the same file.
+fn overlay(earlier: InputFile, later: InputFile) -> InputFile {
+    let mut map = match serde_json::to_value(&earlier) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    if let Ok(Value::Object(over)) = serde_json::to_value(&later) {
+        map.extend(over);
+    }
+    serde_json::from_value(Value::Object(map)).unwrap_or(later)
+}
+
+/// Whether sequencer `a` comes after `b`. They compare within one key only:
+/// the shorter is padded with zeros on the right, then both as text.
+pub(crate) fn is_later(a: Option<&str>, b: Option<&str>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            let width = a.len().max(b.len());
+            format!("{a:0<width$}") > format!("{b:0<width$}")
+        }
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// Reads, decides and writes each open hint once; gives those that met a conflict.
+async fn one_round(
+    ctx: &Context,
+    target: &Target,
+    open: Vec<(usize, Hint)>,
+    outcomes: &mut [Option<Outcome>],
+) -> Vec<(usize, Hint)> {
+    let unseen: Vec<ObjectUri> =
+        open.iter().filter(|(_, hint)| hint.seen.is_none()).map(|(_, hint)| hint.uri.clone()).collect();
+    let mut rows = match read_rows(&ctx.db, &target.dataset_id, target.partitions, &unseen).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            let text = error.internal_text();
+            for (index, _) in open {
+                set(outcomes, index, Outcome::Failed(Error::unavailable(text.clone())));
+            }
+            return Vec::new();
+        }
+    };
+    let looked_at: Vec<(usize, Hint, Option<Row>)> = open
+        .into_iter()
+        .map(|(index, mut hint)| {
+            let row = match hint.seen.take() {
+                Some(seen) => seen.map(|row| *row),
+                None => rows.remove(&hint.uri),
+            };
+            (index, hint, row)
+        })
+        .collect();
+    let mut again = Vec::new();
+    let mut writes: Vec<(usize, Hint, Change, Outcome)> = Vec::new();
+    let decisions = futures::stream::iter(looked_at)
+        .map(|(index, hint, row)| async move {
+            let decision = decide(ctx, target, &hint, row).await;
+            (index, hint, decision)
+        })
+        .buffer_unordered(ctx.config.read_concurrency);
+    let mut decisions = std::pin::pin!(decisions);
+    while let Some((index, hint, decision)) = decisions.next().await {
+        match decision {
+            Decision::Settled(outcome) => set(outcomes, index, outcome),
+            Decision::Write { change, then } => writes.push((index, hint, *change, then)),
+        }
+        if writes.len() == COMMIT_ROWS {
+            write(ctx, target, std::mem::take(&mut writes), outcomes, &mut again).await;
+        }
+    }
+    write(ctx, target, writes, outcomes, &mut again).await;
+    again
+}
+
+async fn write(
+    ctx: &Context,
+    target: &Target,
+    writes: Vec<(usize, Hint, Change, Outcome)>,
+    outcomes: &mut [Option<Outcome>],
+    again: &mut Vec<(usize, Hint)>,
+) {
+    if writes.is_empty() {
+        return;
+    }
+    let changes: Vec<Change> = writes.iter().map(|(_, _, change, _)| change.clone()).collect();
+    let committed = commit(&ctx.db, &target.dataset_id, target.shards, &changes).await;
+    ctx.usage.settled(committed.iter().filter(|outcome| matches!(outcome, Committed::Written)).count());
+    for ((index, hint, _, then), committed) in writes.into_iter().zip(committed) {
+        match committed {
+            Committed::Written => set(outcomes, index, then),
+            Committed::Conflict => again.push((index, hint)),
+            Committed::NoRoom => set(outcomes, index, Outcome::LimitExceeded),
+            Committed::Gone => set(outcomes, index, Outcome::DatasetGone),
+            Committed::Failed(error) => set(outcomes, index, Outcome::Failed(error)),
+        }
+    }
+}
+
+/// Decides on one hint: reads the object and makes the row that describes it.
+async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
+    if let Some(row) = &row
+        && hint.seq.is_some()
+        && hint.manual.is_none()
+        && row.seq.is_some()
+        && !is_later(hint.seq.as_deref(), row.seq.as_deref())
+    {
+        return Decision::Settled(Outcome::Stale);
+    }
+    // A manual call has the object read again; so has a row that failed before.
+    let known = row
+        .as_ref()
+        .filter(|row| hint.manual.is_none() && row.failed_attempts.is_none() && row.status != Status::Tombstone)
+        .and_then(|row| row.source.as_ref());
+    let now = Timestamp::now();
+    match fetch(ctx, &hint.uri, target.template.features, known).await {
+        Fetched::Same => Decision::Settled(Outcome::Unchanged),
+        Fetched::Gone => gone(target, hint, row, now),
+        Fetched::Read { facts, record } => {
+            let record = record.map(|record| {
+                let reason = record.reason();
+                (to_map(&record.metadata), reason)
+            });
+            let (mut metadata, reason) = record.unwrap_or_default();
+            if let Some(reason) = reason {
+                metadata.insert("ObjectStatus".into(), Value::from("Partial"));
+                metadata.insert("Reason".into(), Value::from(reason));
+            }
+            let mut new = next_row(target, hint, row.as_ref(), now);
+            new.failed_attempts = None;
+            let facts = *facts;
+            describe(&mut new, facts, metadata, row, Outcome::Indexed)
+        }
+        Fetched::Refused { facts, why } => unreadable(target, hint, row, now, facts.map(|facts| *facts), &why),
+        Fetched::Failed(error) => {
+            if hint.attempt + 1 < ctx.config.max_attempts {
+                return Decision::Settled(Outcome::Failed(error));
+            }
+            tracing::error!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
+            let why = format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
+            unreadable(target, hint, row, now, None, &why)
+        }
+    }
+}
+
+fn to_map(metadata: &mediadex_media::Metadata) -> Map<String, Value> {
+    match serde_json::to_value(metadata) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The row that follows on `old`: what the caller set is kept, what a manual
+/// call sets is put on top.
+fn next_row(target: &Target, hint: &Hint, old: Option<&Row>, now: Timestamp) -> Row {
+    let key = RowKey::of(&target.dataset_id, target.partitions, &hint.uri);
+    let origin = if hint.manual.is_some() { Origin::Manual } else { Origin::Automatic };
+    let mut new = Row::new(key, &hint.uri, origin, now.0);
+    if let Some(old) = old {
+        new.rev = old.rev;
+        new.seq = old.seq.clone();
+        new.failed_attempts = old.failed_attempts;
+        if old.status == Status::Live {
+            new.created = old.created;
+            new.user = old.user.clone();
+            if hint.manual.is_none() {
+                new.origin = old.origin;
+            }
+        }
+    }
+    if is_later(hint.seq.as_deref(), new.seq.as_deref()) {
+        new.seq = hint.seq.clone();
+    }
+    if let Some(file) = &hint.manual {
+        new.user.merge(file);
+    }
+    new
+}
+
+fn describe(
+    new: &mut Row,
+    facts: Facts,
+    metadata: Map<String, Value>,
+    old: Option<Row>,
+    then: Outcome,
+) -> Decision {
+    let mut record = facts.fields;
+    if let Some(content_type) = facts.content_type {
+        record.insert("ContentType".into(), Value::from(content_type));
+    }
+    record.extend(metadata);
+    new.source = Some(facts.source);
+    match new.set_metadata(&record) {
+        Ok(()) => Decision::Write { change: Box::new(Change { old, new: new.clone() }), then },
+        Err(error) => Decision::Settled(Outcome::Failed(error)),
+    }
+}
+
+/// An object that is there and cannot be read: indexed with what is known, so
+/// that a query finds it and says why.
+fn unreadable(
+    target: &Target,
+    hint: &Hint,
+    row: Option<Row>,
+    now: Timestamp,
+    facts: Option<Facts>,
+    why: &str,
+) -> Decision {
+    let mut new = next_row(target, hint, row.as_ref(), now);
+    new.failed_attempts = Some(new.failed_attempts.unwrap_or(0) + 1);
+    let mut facts = facts.unwrap_or_default();
+    if facts.source.etag.is_empty() {
+        let old = row.as_ref().filter(|row| row.status == Status::Live).and_then(|row| row.source.clone());
+        facts.source = hint.listed.clone().or(old).unwrap_or_default();
+    }
+    let metadata = Map::from_iter([
+        ("ObjectStatus".to_owned(), Value::from("Failed")),
+        ("Reason".to_owned(), Value::from(why)),
+    ]);
+    describe(&mut new, facts, metadata, row, Outcome::Unreadable(why.to_owned()))
+}
+
+/// An object that is gone: a tombstone, even where there was no row, so that a
+/// hint that is still on its way finds it.
+fn gone(target: &Target, hint: &Hint, row: Option<Row>, now: Timestamp) -> Decision {
+    let nothing_to_do = row.as_ref().is_some_and(|row| {
+        row.status == Status::Tombstone && !is_later(hint.seq.as_deref(), row.seq.as_deref())
+    });
+    if nothing_to_do {
+        return Decision::Settled(Outcome::Removed);
+    }
+    let key = RowKey::of(&target.dataset_id, target.partitions, &hint.uri);
+    let origin = row.as_ref().map_or(Origin::Automatic, |row| row.origin);
+    let mut new = Row::new(key, &hint.uri, origin, now.0);
+    new.status = Status::Tombstone;
+    new.ttl = Some(now.seconds() + TOMBSTONE_SECONDS);
+    if let Some(row) = &row {
+        new.seq = row.seq.clone();
+        new.created = row.created;
+    }
+    if is_later(hint.seq.as_deref(), new.seq.as_deref()) {
+        new.seq = hint.seq.clone();
+    }
+    Decision::Write { change: Box::new(Change { old: row, new }), then: Outcome::Removed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequencers_compare_padded() {
+        let table = [
+            (Some("0055AED6DCD90281E5"), Some("0055AED6DCD90281E4"), true),
+            (Some("0055AED6DCD90281E5"), Some("0055AED6DCD90281E5"), false),
+            (Some("1"), Some("0FFFFFFF"), true),
+            (Some("10"), Some("1"), false),
+            (Some("1"), None, true),
+            (None, Some("1"), false),
+        ];
+        for (a, b, later) in table {
+            assert_eq!(is_later(a, b), later, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn hints_of_one_object_become_one() {
+        let uri = ObjectUri::new("bucket", "key");
+        let mut first = Hint::new(uri.clone());
+        first.seq = Some("02".into());
+        let mut second = Hint::new(uri.clone());
+        second.seq = Some("01".into());
+        let other = Hint::new(ObjectUri::new("bucket", "other"));
+        let (open, follows) = merge(vec![first, other, second]);
+        assert_eq!(open.len(), 2);
+        assert_eq!(follows, vec![(2, 0)]);
+        assert_eq!(open.first().and_then(|(_, hint)| hint.seq.clone()).as_deref(), Some("02"));
+    }
+}

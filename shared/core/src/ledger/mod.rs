@@ -1,0 +1,13 @@
+//! The files table: one row per known object of a dataset.
+//!
+//! Invariants: a row is only ever written under the `rev` that was read; the
+//! counters move in the same transaction; a row that goes away leaves a
+//! tombstone for a day.
+
+mod commit;
+mod read;
+mod row;
+
+pub use commit::{Change, Committed, commit};
+pub use read::{Range, purge_partition, range_partition, read_rows};
+pub use row::{Origin, Row, RowKey, Source, Status, UserFields};

@@ -1,0 +1,117 @@
+//! Reading rows: by key, and by range.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+
+use super::row::{Row, RowKey, partition_key};
+use crate::error::Result;
+use crate::model::ObjectUri;
+use crate::state::Db;
+
+/// Reads the rows of up to any number of objects, consistently. Objects
+/// without a row are not in the answer.
+pub async fn read_rows(db: &Db, dataset_id: &str, partitions: u32, uris: &[ObjectUri]) -> Result<HashMap<ObjectUri, Row>> {
+    let mut rows = HashMap::with_capacity(uris.len());
+    for chunk in uris.chunks(100) {
+        let keys = chunk
+            .iter()
+            .map(|uri| {
+                let key = RowKey::of(dataset_id, partitions, uri);
+                HashMap::from([
+                    ("PK".to_owned(), AttributeValue::S(key.pk)),
+                    ("SK".to_owned(), AttributeValue::S(key.sk)),
+                ])
+            })
+            .collect();
+        for item in db.batch_get_files(keys).await? {
+            let row: Row = crate::state::from_item(item)?;
+            rows.insert(row.uri(), row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Which rows of one partition to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Range<'a> {
+    /// The dataset's id.
+    pub dataset_id: &'a str,
+    /// The partition.
+    pub partition: u32,
+    /// Lowest sort key.
+    pub low: &'a str,
+    /// Highest sort key.
+    pub high: &'a str,
+    /// Leave the records out: what a scan compares is enough.
+    pub heads_only: bool,
+}
+
+/// Reads one page (at most 1 MB of the table) of a range; `start` is where the
+/// page before ended. Gives the rows and where the next page starts.
+pub async fn range_partition(
+    db: &Db,
+    range: Range<'_>,
+    start: Option<String>,
+) -> Result<(Vec<Row>, Option<String>)> {
+    let pk = partition_key(range.dataset_id, range.partition);
+    let start_key = start.map(|sk| {
+        HashMap::from([
+            ("PK".to_owned(), AttributeValue::S(pk.clone())),
+            ("SK".to_owned(), AttributeValue::S(sk)),
+        ])
+    });
+    let mut query = db
+        .client
+        .query()
+        .table_name(db.files_table())
+        .key_condition_expression("PK = :pk AND SK BETWEEN :low AND :high")
+        .expression_attribute_values(":pk", AttributeValue::S(pk))
+        .expression_attribute_values(":low", AttributeValue::S(range.low.into()))
+        .expression_attribute_values(":high", AttributeValue::S(range.high.into()))
+        .set_exclusive_start_key(start_key)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+    if range.heads_only {
+        query = query
+            .projection_expression("PK, SK, #k, rev, #q, src, #st, org, #ct, #ut, bad")
+            .expression_attribute_names("#k", "k")
+            .expression_attribute_names("#q", "q")
+            .expression_attribute_names("#st", "st")
+            .expression_attribute_names("#ct", "ct")
+            .expression_attribute_names("#ut", "ut");
+    }
+    let reply = query.send().await.map_err(crate::state::store_error)?;
+    db.usage.reads(&reply.consumed_capacity);
+    let rows = reply.items.unwrap_or_default().into_iter().map(crate::state::from_item).collect::<Result<_>>()?;
+    let next = reply.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
+        Some(AttributeValue::S(sk)) => Some(sk),
+        _ => None,
+    });
+    Ok((rows, next))
+}
+
+/// Deletes rows of one partition without counting: only for a dataset that is
+/// gone. Gives how many.
+pub async fn purge_partition(db: &Db, dataset_id: &str, partition: u32) -> Result<u64> {
+    let mut purged = 0;
+    let mut start = None;
+    loop {
+        let range = Range { dataset_id, partition, low: "!", high: "\u{10FFFF}", heads_only: true };
+        let (rows, next) = range_partition(db, range, start).await?;
+        purged += rows.len() as u64;
+        let keys = rows
+            .into_iter()
+            .map(|row| {
+                HashMap::from([
+                    ("PK".to_owned(), AttributeValue::S(row.pk)),
+                    ("SK".to_owned(), AttributeValue::S(row.sk)),
+                ])
+            })
+            .collect();
+        db.delete_batch(db.files_table(), keys).await?;
+        match next {
+            Some(next) => start = Some(next),
+            None => return Ok(purged),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! A row and its key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::{Error, Result};
+use crate::model::{InputFile, ObjectUri};
+
+/// DynamoDB's limit for a sort key, in bytes.
+const MAX_SORT_KEY: usize = 1024;
+/// Where a sort key that is too long is cut; `#` and 32 hex digits follow.
+const CUT: usize = MAX_SORT_KEY - 33;
+
+/// Where a row is: `F#{dataset id}#{partition}` / `{bucket}/{key}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RowKey {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key; S3 lists in its order, but for keys that had to be cut.
+    pub sk: String,
+}
+
+/// The longest prefix of `text` that has at most `max` bytes.
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The partition key of one partition of a dataset.
+pub(crate) fn partition_key(dataset_id: &str, partition: u32) -> String {
+    format!("F#{dataset_id}#{partition}")
+}
+
+fn sort_key(bucket: &str, key: &str) -> String {
+    let whole = format!("{bucket}/{key}");
+    if whole.len() <= MAX_SORT_KEY {
+        return whole;
+    }
+    let digest = hex::encode(Sha256::digest(whole.as_bytes()));
+    format!("{}#{}", cut(&whole, CUT), cut(&digest, 32))
+}
+
+impl RowKey {
+    /// The key of an object's row. The hash that chooses the partition is part
+    /// of the stored format: it must never change.
+    pub fn of(dataset_id: &str, partitions: u32, uri: &ObjectUri) -> Self {
+        let sk = sort_key(&uri.bucket, &uri.key);
+        let whole = format!("{}/{}", uri.bucket, uri.key);
+        let partition = xxh3_64(whole.as_bytes()) % u64::from(partitions.max(1));
+        Self { pk: partition_key(dataset_id, u32::try_from(partition).unwrap_or(0)), sk }
+    }
+
+    /// Sort keys between which all rows of a bucket's keys in `(after, upto]`
+    /// lie. It may take in a few rows more, where long keys were cut.
+    pub fn sort_range(bucket: &str, after: &str, upto: Option<&str>) -> (String, String) {
+        let low = cut(&format!("{bucket}/{after}"), CUT).to_owned();
+        let high = match upto {
+            None => format!("{bucket}/\u{10FFFF}"),
+            Some(upto) => {
+                let whole = format!("{bucket}/{upto}");
+                if whole.len() > CUT { format!("{}\u{10FFFF}", cut(&whole, CUT)) } else { whole }
+            }
+        };
+        (low, high)
+    }
+}
+
+/// What object storage said of the version that a row describes. Two that are
+/// equal mean: nothing changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The ETag, without quotes.
+    #[serde(rename = "e")]
+    pub etag: String,
+    /// Bytes.
+    #[serde(rename = "s")]
+    pub size: i64,
+    /// Last modified, in seconds since the epoch (listings have no finer).
+    #[serde(rename = "m")]
+    pub modified: i64,
+    /// Version id, in versioned buckets.
+    #[serde(rename = "v", skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+}
+
+impl Source {
+    /// Whether both describe the same content. Listings do not tell versions.
+    pub fn same_object(&self, other: &Self) -> bool {
+        self.etag == other.etag && self.size == other.size && self.modified == other.modified
+    }
+}
+
+/// Whether a row counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Indexed, counted, queried.
+    #[serde(rename = "l")]
+    Live,
+    /// The object is gone. Kept for a day, so that a late hint of it loses.
+    #[serde(rename = "t")]
+    Tombstone,
+    /// Deleted by hand while its object lives: the next scan must not bring it
+    /// back. A new version of the object does.
+    #[serde(rename = "u")]
+    UserDeleted,
+}
+
+/// Where a row came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// From the binding of its bucket.
+    #[serde(rename = "a")]
+    Automatic,
+    /// From a call that named it.
+    #[serde(rename = "m")]
+    Manual,
+}
+
+/// What the caller set. A re-index never touches it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserFields {
+    /// The caller's identifier.
+    #[serde(rename = "i", skip_serializing_if = "Option::is_none", default)]
+    pub custom_id: Option<String>,
+    /// The caller's labels.
+    #[serde(rename = "l", skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub custom_labels: BTreeMap<String, String>,
+    /// Values that stand in the place of extracted ones, as JSON under their
+    /// `File` names.
+    #[serde(rename = "o", skip_serializing_if = "Option::is_none", default)]
+    overrides: Option<String>,
+}
+
+impl UserFields {
+    /// Puts what a call gave in the place of what was there; what it did not
+    /// give stays.
+    pub fn merge(&mut self, file: &InputFile) {
+        if let Some(id) = &file.custom_id {
+            self.custom_id = Some(id.clone()).filter(|id| !id.is_empty());
+        }
+        if let Some(labels) = &file.custom_labels {
+            self.custom_labels = labels.clone();
+        }
+        let mut overrides = self.overrides();
+        overrides.extend(file.overrides());
+        self.overrides = (!overrides.is_empty()).then(|| Value::Object(overrides).to_string());
+    }
+
+    /// The values in the place of extracted ones, by `File` name.
+    pub fn overrides(&self) -> Map<String, Value> {
+        self.overrides.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    /// Whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A row, as stored. Short names, because each is paid for in every row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Partition key.
+    #[serde(rename = "PK")]
+    pub pk: String,
+    /// Sort key.
+    #[serde(rename = "SK")]
+    pub sk: String,
+    /// The whole `{bucket}/{key}` where the sort key was cut.
+    #[serde(rename = "k", skip_serializing_if = "Option::is_none", default)]
+    pub long_key: Option<String>,
+    /// Optimistic lock; grows with every write.
+    pub rev: i64,
+    /// The latest S3 sequencer that was heeded.
+    #[serde(rename = "q", skip_serializing_if = "Option::is_none", default)]
+    pub seq: Option<String>,
+    /// The version of the object that it describes.
+    #[serde(rename = "src", skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<Source>,
+    /// Whether it counts.
+    #[serde(rename = "st")]
+    pub status: Status,
+    /// Where it came from.
+    #[serde(rename = "org")]
+    pub origin: Origin,
+    /// What the caller set.
+    #[serde(rename = "usr", skip_serializing_if = "UserFields::is_empty", default)]
+    pub user: UserFields,
+    /// The extracted record, compressed; see [`Row::metadata`].
+    #[serde(rename = "meta", skip_serializing_if = "Option::is_none", default)]
+    meta: Option<serde_bytes::ByteBuf>,
+    /// When the row was made, in nanoseconds since the epoch.
+    #[serde(rename = "ct")]
+    pub created: i64,
+    /// When it was changed last, in nanoseconds since the epoch.
+    #[serde(rename = "ut")]
+    pub updated: i64,
+    /// Attempts that failed, while its object could not be read.
+    #[serde(rename = "bad", skip_serializing_if = "Option::is_none", default)]
+    pub failed_attempts: Option<u32>,
+    /// When it is forgotten (tombstones only), in seconds since the epoch.
+    #[serde(rename = "ttl", skip_serializing_if = "Option::is_none", default)]
+    pub ttl: Option<i64>,
+}
+
+impl Row {
+    /// A live row without a record yet.
+    pub fn new(key: RowKey, uri: &ObjectUri, origin: Origin, now: i64) -> Self {
+        let whole = format!("{}/{}", uri.bucket, uri.key);
+        let long_key = (whole != key.sk).then_some(whole);
+        Self {
+            pk: key.pk,
+            sk: key.sk,
+            long_key,
+            rev: 0,
+            seq: None,
+            source: None,
+            status: Status::Live,
+            origin,
+            user: UserFields::default(),
+            meta: None,
+            created: now,
+            updated: now,
+            failed_attempts: None,
+            ttl: None,
+        }
+    }
+
+    /// `{bucket}/{key}`.
+    pub fn path(&self) -> &str {
+        self.long_key.as_deref().unwrap_or(&self.sk)
+    }
+
+    /// The object that the row is of.
+    pub fn uri(&self) -> ObjectUri {
+        match self.path().split_once('/') {
+            Some((bucket, key)) => ObjectUri::new(bucket, key),
+            None => ObjectUri::new("", self.path()),
+        }
+    }
+
+    /// What it adds to the counters.
+    pub fn counted(&self) -> (i64, i64) {
+        match (self.status, &self.source) {
+            (Status::Live, Some(source)) => (1, source.size),
+            (Status::Live, None) => (1, 0),
+            _ => (0, 0),
+        }
+    }
+
+    /// Stores the record.
+    ///
+    /// # Errors
+    /// `InternalError` when it cannot be encoded.
+    pub fn set_metadata(&mut self, record: &Map<String, Value>) -> Result<()> {
+        self.meta = Some(serde_bytes::ByteBuf::from(pack::encode(record)?));
+        Ok(())
+    }
+
+    /// Bytes of the packed record.
+    pub(crate) fn metadata_size(&self) -> usize {
+        self.meta.as_ref().map_or(0, |bytes| bytes.len())
+    }
+
+    /// Forgets the record.
+    pub fn clear_metadata(&mut self) {
+        self.meta = None;
+    }
+
+    /// The record: `File` fields by name, with EXIF as an object.
+    ///
+    /// # Errors
+    /// `InternalError` when it cannot be decoded.
+    pub fn metadata(&self) -> Result<Map<String, Value>> {
+        match &self.meta {
+            Some(bytes) => pack::decode(bytes),
+            None => Ok(Map::new()),
+        }
+    }
+}
+
+/// The packed form of a record: a byte that names the form, then zstd of JSON.
+mod pack {
+    use super::{Error, Map, Result, Value};
+
+    const ZSTD_JSON: u8 = 1;
+    /// A record never has more; a frame that claims more is not ours.
+    const MAX_RECORD: usize = 4 * 1024 * 1024;
+
+    pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
+        let json = serde_json::to_vec(record).map_err(Error::internal)?;
+        let mut packed = vec![ZSTD_JSON];
+        packed.extend(zstd::bulk::compress(&json, 3).map_err(Error::internal)?);
+        Ok(packed)
+    }
+
+    pub(super) fn decode(packed: &[u8]) -> Result<Map<String, Value>> {
+        match packed.split_first() {
+            Some((&ZSTD_JSON, frame)) => {
+                let json = zstd::bulk::decompress(frame, MAX_RECORD).map_err(Error::internal)?;
+                serde_json::from_slice(&json).map_err(Error::internal)
+            }
+            _ => Err(Error::internal("a row's record has an unknown form")),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_keys_are_cut_and_kept() {
+        let key = format!("{}/文件.jpg", "目".repeat(335));
+        assert!(key.len() <= 1024 && key.len() > 1010);
+        let uri = ObjectUri::new("a-bucket-with-a-name", key.as_str());
+        let row_key = RowKey::of("01D", 8, &uri);
+        assert!(row_key.sk.len() <= MAX_SORT_KEY);
+        let row = Row::new(row_key, &uri, Origin::Manual, 1);
+        assert_eq!(row.uri(), uri);
+        let (low, high) = RowKey::sort_range(&uri.bucket, "", Some(&uri.key));
+        assert!(low <= row.sk && row.sk <= high);
+        let (low, high) = RowKey::sort_range(&uri.bucket, &uri.key, None);
+        assert!(low <= row.sk && row.sk <= high, "a cut key may be taken in, never left out");
+    }
+
+    #[test]
+    fn short_keys_keep_the_order_of_listings() {
+        let keys = ["a", "a b", "a/b", "a0", "b", "é", "文"];
+        let sorted: Vec<String> = keys.iter().map(|k| sort_key("bucket", k)).collect();
+        assert!(sorted.is_sorted());
+    }
+
+    #[test]
+    fn a_record_survives() {
+        let mut row = Row::new(RowKey::of("D", 1, &ObjectUri::new("b", "k")), &ObjectUri::new("b", "k"), Origin::Automatic, 1);
+        let record: Map<String, Value> = serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
+        row.set_metadata(&record).unwrap();
+        let item = serde_dynamo::to_item::<_, std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>>(&row).unwrap();
+        assert!(matches!(item.get("meta"), Some(aws_sdk_dynamodb::types::AttributeValue::B(_))));
+        let back: Row = serde_dynamo::from_item(item).unwrap();
+        assert_eq!(back, row);
+        assert_eq!(back.metadata().unwrap(), record);
+    }
+
+    #[test]
+    fn user_fields_merge_and_do_not_clobber() {
+        let mut user = UserFields::default();
+        let first: InputFile = serde_json::from_str(r#"{"URI":"oss://b/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#).unwrap();
+        user.merge(&first);
+        let second: InputFile = serde_json::from_str(r#"{"URI":"oss://b/k","Artist":"A"}"#).unwrap();
+        user.merge(&second);
+        assert_eq!(user.custom_id.as_deref(), Some("1"));
+        assert_eq!(user.custom_labels.get("a").map(String::as_str), Some("b"));
+        assert_eq!(user.overrides().len(), 2);
+    }
+}

@@ -1,0 +1,74 @@
+//! Workflow templates: which operators run (semantics A.7).
+
+use mediadex_media::Features;
+
+/// What an indexing run does with an object, from the template of the dataset
+/// or, where that is empty, of the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template {
+    /// What is read from the object's bytes; without any, only what storage
+    /// knows is indexed and the object is never read.
+    pub features: Features,
+    /// Operators of the template that this product does not have. They are
+    /// named in `Reason`, never passed over in silence.
+    pub lacking: &'static [&'static str],
+}
+
+const ALL: Features = Features::all();
+const NONE: Features = Features::none();
+
+const fn template(features: Features, lacking: &'static [&'static str]) -> Template {
+    Template { features, lacking }
+}
+
+/// The official templates. An empty id and `DefaultId` run everything there
+/// is: somebody who names no template wants an answer, not an empty index.
+pub const TEMPLATES: &[(&str, Template)] = &[
+    ("", template(ALL, &[])),
+    ("DefaultId", template(ALL, &[])),
+    ("Official:DefaultEmptyId", template(NONE, &[])),
+    ("Official:OSSBasicMeta", template(NONE, &[])),
+    ("Official:MediaMeta", template(Features { document: false, archive: false, ..ALL }, &[])),
+    (
+        "Official:ImageManagement",
+        template(
+            Features { media: false, document: false, archive: false, ..ALL },
+            &["FaceDetection", "LabelClassification", "ImageScoring"],
+        ),
+    ),
+    ("Official:FaceManagement", template(NONE, &["FaceDetection"])),
+    (
+        "Official:DocumentManagement",
+        template(Features { mime: true, document: true, ..NONE }, &["ExtractDocumentText"]),
+    ),
+    (
+        "Official:AllFunction",
+        template(ALL, &["FaceDetection", "LabelClassification", "ImageScoring", "ExtractDocumentText"]),
+    ),
+    (
+        "Official:CognitionImageManagement",
+        template(
+            Features { media: false, document: false, archive: false, ..ALL },
+            &["FaceDetection", "LabelClassification", "ImageScoring", "ExtractImageEmbeddings"],
+        ),
+    ),
+    ("Official:CognitionDocumentManagement", template(Features { mime: true, document: true, ..NONE }, &[])),
+];
+
+/// A template by its id, or `None` when there is no such template.
+pub fn template_of(id: &str) -> Option<Template> {
+    TEMPLATES.iter().find(|(name, _)| *name == id).map(|(_, template)| *template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates() {
+        assert!(template_of("").is_some_and(|t| t.features.reads_object()));
+        assert!(template_of("Official:OSSBasicMeta").is_some_and(|t| !t.features.reads_object()));
+        assert!(template_of("Official:ImageManagement").is_some_and(|t| t.lacking.len() == 3));
+        assert!(template_of("Official:Nonsense").is_none());
+    }
+}

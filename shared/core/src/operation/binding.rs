@@ -1,0 +1,283 @@
+//! Create, Get, Delete and ListBinding(s), and the legacy Stop and ResumeBinding.
+
+use serde::{Deserialize, Serialize};
+
+use super::dataset::DATASET;
+use super::params::Kind::{Bool, Int, Sized, Text};
+use super::project::PROJECT;
+use super::{Call, Empty, Operation, Param, page_size};
+use crate::context::Context;
+use crate::dispatch::Work;
+use crate::error::{Error, Result};
+use crate::gateway::Access;
+use crate::model::{BindingPhase, BindingState, BindingView, BucketUri, Limits, Timestamp, run_id};
+use crate::state::{Binding, Dataset, Run, RunKind};
+
+const URI: Param = Param::required("URI", Text, "The bucket: oss://bucket or s3://bucket.");
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BindingInput {
+    project_name: String,
+    dataset_name: String,
+    #[serde(rename = "URI")]
+    uri: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BindingReply {
+    binding: BindingView,
+}
+
+async fn find(ctx: &Context, input: &BindingInput) -> Result<(Dataset, Binding)> {
+    let bucket = BucketUri::parse("URI", &input.uri)?.bucket;
+    let dataset = ctx.db.dataset(&input.project_name, &input.dataset_name).await?;
+    let binding = ctx.db.binding(&dataset.id, &bucket).await?;
+    Ok((dataset, binding))
+}
+
+/// CreateBinding: follow a bucket's events, then scan what is there.
+pub(super) struct CreateBinding;
+
+impl Operation for CreateBinding {
+    const NAME: &'static str = "CreateBinding";
+    const ACCESS: Access = Access::dataset("imm:CreateBinding");
+    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    type Input = BindingInput;
+    type Output = BindingReply;
+
+    async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<BindingReply> {
+        let bucket = BucketUri::parse("URI", &input.uri)?.bucket;
+        let dataset = ctx.db.dataset(&input.project_name, &input.dataset_name).await?;
+        crate::bucket::check(ctx, &bucket).await?;
+        let mut run = Run::new(RunKind::Full, &run_id(), &dataset, &bucket, "");
+        run.current = true;
+        // The run is stored first: a binding without one would never begin,
+        // a run without its binding ends by itself.
+        ctx.db.create_run(&run).await?;
+        let binding = Binding::new(&dataset, &bucket, &run.run);
+        ctx.db.create_binding(&binding, &dataset).await?;
+        ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        Ok(BindingReply { binding: binding.view() })
+    }
+}
+
+/// GetBinding.
+pub(super) struct GetBinding;
+
+impl Operation for GetBinding {
+    const NAME: &'static str = "GetBinding";
+    const ACCESS: Access = Access::dataset("imm:GetBinding");
+    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    type Input = BindingInput;
+    type Output = BindingReply;
+
+    async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<BindingReply> {
+        let (_, binding) = find(ctx, &input).await?;
+        Ok(BindingReply { binding: binding.view() })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DeleteInput {
+    #[serde(flatten)]
+    binding: BindingInput,
+    #[serde(default)]
+    cleanup: bool,
+}
+
+/// DeleteBinding: events are no longer followed; what was indexed stays, but
+/// for the legacy `Cleanup`.
+pub(super) struct DeleteBinding;
+
+impl Operation for DeleteBinding {
+    const NAME: &'static str = "DeleteBinding";
+    const ACCESS: Access = Access::dataset("imm:DeleteBinding");
+    const PARAMS: &'static [Param] = &[
+        PROJECT,
+        DATASET,
+        URI,
+        Param::optional("Cleanup", Bool, "Also remove the files that this binding indexed. Legacy."),
+    ];
+    type Input = DeleteInput;
+    type Output = Empty;
+
+    async fn run(ctx: &Context, _: &Call, input: DeleteInput) -> Result<Empty> {
+        let (dataset, binding) = find(ctx, &input.binding).await?;
+        let cleanup = input.cleanup.then(|| Run::new(RunKind::Cleanup, &run_id(), &dataset, &binding.bucket, ""));
+        if let Some(run) = &cleanup {
+            ctx.db.create_run(run).await?;
+        }
+        ctx.db.delete_binding(&binding, &dataset).await?;
+        if ctx.db.routes(&binding.bucket).await?.is_empty()
+            && let Err(error) = crate::bucket::unfollow(ctx, &binding.bucket).await
+        {
+            // Events that still come find no route and are dropped.
+            tracing::warn!(bucket = %binding.bucket, error = %error.internal_text(), "the bucket still sends its events");
+        }
+        if let Some(run) = cleanup {
+            ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        }
+        Ok(Empty {})
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListInput {
+    project_name: String,
+    dataset_name: Option<String>,
+    #[serde(rename = "URI")]
+    uri: Option<String>,
+    max_results: Option<i64>,
+    #[serde(default)]
+    next_token: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListReply {
+    bindings: Vec<BindingView>,
+    next_token: String,
+}
+
+/// ListBindings: those of a dataset, or of all datasets of a project.
+pub(super) struct ListBindings;
+
+impl Operation for ListBindings {
+    const NAME: &'static str = "ListBindings";
+    const ACCESS: Access = Access::dataset("imm:ListBindings");
+    const PARAMS: &'static [Param] = &[
+        PROJECT,
+        Param { required: false, ..DATASET },
+        Param { required: false, ..URI },
+        Param::optional("Name", Text, "Accepted and ignored: bindings have no names here."),
+        Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
+        Param::optional("NextToken", Text, "Where the page before ended."),
+    ];
+    type Input = ListInput;
+    type Output = ListReply;
+
+    async fn run(ctx: &Context, _: &Call, input: ListInput) -> Result<ListReply> {
+        let size = page_size(input.max_results);
+        let bucket = input.uri.as_deref().map(|uri| BucketUri::parse("URI", uri)).transpose()?;
+        let (mut after_dataset, mut after_bucket) = match input.next_token.split_once('/') {
+            Some((dataset, bucket)) => (dataset.to_owned(), bucket.to_owned()),
+            None if input.next_token.is_empty() => (String::new(), String::new()),
+            None => return Err(Error::invalid("NextToken", "It must be one that ListBindings gave.")),
+        };
+        let mut datasets = match &input.dataset_name {
+            Some(name) => vec![ctx.db.dataset(&input.project_name, name).await?],
+            None => {
+                ctx.db.project(&input.project_name).await?;
+                Vec::new()
+            }
+        };
+        let mut bindings: Vec<Binding> = Vec::new();
+        loop {
+            let mut more = false;
+            if input.dataset_name.is_none() {
+                // The dataset that the token stands in is looked at again.
+                let mut found = Vec::new();
+                if !after_bucket.is_empty()
+                    && let Ok(dataset) = ctx.db.dataset(&input.project_name, &after_dataset).await
+                {
+                    found.push(dataset);
+                }
+                let (page, rest) = ctx.db.list_datasets(&input.project_name, "", &after_dataset, 100).await?;
+                found.extend(page);
+                (datasets, more) = (found, rest);
+            }
+            for dataset in &datasets {
+                for binding in ctx.db.list_bindings(&dataset.id).await? {
+                    let passed = dataset.name == after_dataset && binding.bucket <= after_bucket;
+                    let wanted = bucket.as_ref().is_none_or(|uri| uri.bucket == binding.bucket);
+                    if !passed && wanted {
+                        bindings.push(binding);
+                    }
+                }
+                if bindings.len() > size {
+                    break;
+                }
+            }
+            if bindings.len() > size || !more {
+                break;
+            }
+            after_dataset = datasets.last().map(|dataset| dataset.name.clone()).unwrap_or_default();
+            after_bucket = String::new();
+        }
+        let more = bindings.len() > size;
+        bindings.truncate(size);
+        let next_token = bindings
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}/{}", last.dataset, last.bucket))
+            .unwrap_or_default();
+        Ok(ListReply { bindings: bindings.iter().map(Binding::view).collect(), next_token })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct StopInput {
+    #[serde(flatten)]
+    binding: BindingInput,
+    #[serde(default)]
+    reason: String,
+}
+
+/// StopBinding: pause, keeping what is indexed and where the scan stands.
+pub(super) struct StopBinding;
+
+impl Operation for StopBinding {
+    const NAME: &'static str = "StopBinding";
+    const ACCESS: Access = Access::dataset("imm:StopBinding");
+    const PARAMS: &'static [Param] =
+        &[PROJECT, DATASET, URI, Param::optional("Reason", Sized(1, 256), "Why; shown by GetBinding.")];
+    type Input = StopInput;
+    type Output = Empty;
+
+    async fn run(ctx: &Context, _: &Call, input: StopInput) -> Result<Empty> {
+        let (dataset, binding) = find(ctx, &input.binding).await?;
+        if binding.state == BindingState::Stopped {
+            return Err(Error::status_conflict("The binding is stopped already."));
+        }
+        ctx.db.stop_binding(&dataset.id, &binding.bucket, &input.reason, false).await?;
+        Ok(Empty {})
+    }
+}
+
+/// ResumeBinding: follow events again, and scan for what changed meanwhile.
+pub(super) struct ResumeBinding;
+
+impl Operation for ResumeBinding {
+    const NAME: &'static str = "ResumeBinding";
+    const ACCESS: Access = Access::dataset("imm:ResumeBinding");
+    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    type Input = BindingInput;
+    type Output = Empty;
+
+    async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<Empty> {
+        let (dataset, mut binding) = find(ctx, &input).await?;
+        if !matches!(binding.state, BindingState::Stopped | BindingState::Failed | BindingState::Retrying) {
+            return Err(Error::status_conflict("The binding is not stopped."));
+        }
+        crate::bucket::check(ctx, &binding.bucket).await?;
+        let mut run = Run::new(RunKind::Full, &run_id(), &dataset, &binding.bucket, "");
+        run.current = true;
+        // Whoever resumes after the guard has said that the removal is meant.
+        run.guarded = !binding.stopped_by_guard;
+        ctx.db.create_run(&run).await?;
+        let old_run = std::mem::replace(&mut binding.run, run.run.clone());
+        binding.state = BindingState::Ready;
+        binding.phase = BindingPhase::None;
+        binding.reason = String::new();
+        binding.stopped_by_guard = false;
+        binding.update_time = Timestamp::now();
+        ctx.db.replace_binding(&binding, &old_run, false).await?;
+        ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,189 @@
+//! Operations: the trait, and the table of all of them.
+//!
+//! Adding one touches: its module here, one row in [`OPERATIONS`], its binary
+//! under `functions/`, its entry in `template.yaml`, its event under `events/`
+//! and its tests. Tests fail when one of these is missing.
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::gateway::Access;
+
+mod binding;
+mod dataset;
+mod files;
+mod index;
+mod params;
+mod project;
+mod query;
+mod task;
+
+pub use params::{Kind, Param, read_params};
+
+/// What an operation knows of the call besides its parameters.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The request id, in the reply and in every log line.
+    pub request_id: String,
+}
+
+/// One operation of the API.
+pub trait Operation {
+    /// Its name, as in `x-acs-action`.
+    const NAME: &'static str;
+    /// What a caller must be allowed to do.
+    const ACCESS: Access;
+    /// Its parameters.
+    const PARAMS: &'static [Param];
+    /// Whether it answers at once or accepts work to be done later.
+    const MODE: Mode = Mode::Inline;
+    /// Its parameters, read.
+    type Input: DeserializeOwned + Send;
+    /// What it answers, without the request id.
+    type Output: Serialize;
+    /// Does it.
+    fn run(ctx: &Context, call: &Call, input: Self::Input) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// How an operation runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It answers when it is done.
+    Inline,
+    /// It stores a task, sends it on its way and answers with its id.
+    Async,
+}
+
+/// The parameters of a call by name, as they came: text from a query string or
+/// a form, any JSON from a JSON body.
+pub type Params = Map<String, Value>;
+
+type Run = for<'a> fn(&'a Context, &'a Call, Params) -> BoxFuture<'a, Result<Params>>;
+
+/// A row of [`OPERATIONS`].
+pub struct Row {
+    /// The operation's name.
+    pub name: &'static str,
+    /// Its function's name: the name in kebab-case.
+    pub function: &'static str,
+    /// What a caller must be allowed to do.
+    pub access: Access,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// How it runs.
+    pub mode: Mode,
+    run: Run,
+}
+
+impl Row {
+    const fn of<O: Operation>(function: &'static str) -> Self {
+        Self { name: O::NAME, function, access: O::ACCESS, params: O::PARAMS, mode: O::MODE, run: run_as::<O> }
+    }
+
+    /// Checks the parameters, runs the operation, and gives its reply with the
+    /// request id in it.
+    ///
+    /// # Errors
+    /// Those of the parameters and of the operation.
+    pub async fn run(&self, ctx: &Context, call: &Call, params: Params) -> Result<Params> {
+        (self.run)(ctx, call, params).await
+    }
+}
+
+fn run_as<'a, O: Operation>(ctx: &'a Context, call: &'a Call, params: Params) -> BoxFuture<'a, Result<Params>> {
+    Box::pin(async move {
+        let read = read_params(O::PARAMS, params)?;
+        let input: O::Input = serde_path_to_error::deserialize(Value::Object(read)).map_err(|error| {
+            let path = error.path().to_string();
+            let parameter = path.split(['.', '[']).next().unwrap_or_default().to_owned();
+            Error::invalid_json(&parameter, format!("at {path}: {}", error.into_inner()))
+        })?;
+        let output = O::run(ctx, call, input).await?;
+        match serde_json::to_value(output).map_err(Error::internal)? {
+            Value::Object(body) => {
+                let mut reply = Params::new();
+                reply.insert("RequestId".into(), Value::from(call.request_id.as_str()));
+                reply.extend(body);
+                Ok(reply)
+            }
+            _ => Err(Error::internal("an operation did not answer with an object")),
+        }
+    })
+}
+
+/// Every operation.
+pub const OPERATIONS: &[Row] = &[
+    Row::of::<project::CreateProject>("create-project"),
+    Row::of::<project::GetProject>("get-project"),
+    Row::of::<project::UpdateProject>("update-project"),
+    Row::of::<project::DeleteProject>("delete-project"),
+    Row::of::<project::ListProjects>("list-projects"),
+    Row::of::<dataset::CreateDataset>("create-dataset"),
+    Row::of::<dataset::GetDataset>("get-dataset"),
+    Row::of::<dataset::UpdateDataset>("update-dataset"),
+    Row::of::<dataset::DeleteDataset>("delete-dataset"),
+    Row::of::<dataset::ListDatasets>("list-datasets"),
+    Row::of::<binding::CreateBinding>("create-binding"),
+    Row::of::<binding::GetBinding>("get-binding"),
+    Row::of::<binding::DeleteBinding>("delete-binding"),
+    Row::of::<binding::ListBindings>("list-bindings"),
+    Row::of::<binding::StopBinding>("stop-binding"),
+    Row::of::<binding::ResumeBinding>("resume-binding"),
+    Row::of::<index::IndexFileMeta>("index-file-meta"),
+    Row::of::<index::BatchIndexFileMeta>("batch-index-file-meta"),
+    Row::of::<files::GetFileMeta>("get-file-meta"),
+    Row::of::<files::BatchGetFileMeta>("batch-get-file-meta"),
+    Row::of::<files::UpdateFileMeta>("update-file-meta"),
+    Row::of::<files::BatchUpdateFileMeta>("batch-update-file-meta"),
+    Row::of::<files::DeleteFileMeta>("delete-file-meta"),
+    Row::of::<files::BatchDeleteFileMeta>("batch-delete-file-meta"),
+    Row::of::<query::SimpleQuery>("simple-query"),
+    Row::of::<task::GetTask>("get-task"),
+    Row::of::<task::ListTasks>("list-tasks"),
+];
+
+/// Functions that are not operations of the API: the gateway, the workers and
+/// the steps of the state machine.
+pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-work", "scan"];
+
+/// The row of an operation, by its name.
+pub fn operation(name: &str) -> Option<&'static Row> {
+    OPERATIONS.iter().find(|row| row.name == name)
+}
+
+/// An empty reply: the request id is all.
+#[derive(Debug, Serialize)]
+pub(crate) struct Empty {}
+
+/// How many items a list gives: 0 and absent mean the default.
+pub(crate) fn page_size(max_results: Option<i64>) -> usize {
+    match max_results {
+        None | Some(0) => crate::model::Limits::LIST_DEFAULT,
+        Some(number) => usize::try_from(number).unwrap_or(crate::model::Limits::LIST_DEFAULT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_named_alike() {
+        for row in OPERATIONS {
+            let mut kebab = String::new();
+            for c in row.name.chars() {
+                if c.is_ascii_uppercase() && !kebab.is_empty() {
+                    kebab.push('-');
+                }
+                kebab.push(c.to_ascii_lowercase());
+            }
+            assert_eq!(row.function, kebab);
+            assert!(row.access.action.ends_with(row.name), "{}", row.name);
+            assert_eq!(operation(row.name).map(|found| found.function), Some(row.function));
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Bindings: `DSID#{dataset id}` / `B#{bucket}`, and the routing of events:
+//! `BKT#{bucket}` / `{dataset id}`. Both are written in one transaction.
+
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+
+use super::dataset::Dataset;
+use super::db::{Cancel, Db, TransactError, key, s, store_error, to_item};
+use crate::error::{Error, Result};
+use crate::model::{BindingPhase, BindingState, BindingView, Timestamp};
+
+/// A binding, as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields of the API's Binding")]
+pub struct Binding {
+    #[serde(rename = "PK")]
+    pub(super) pk: String,
+    #[serde(rename = "SK")]
+    pub(super) sk: String,
+    pub project: String,
+    pub dataset: String,
+    pub dataset_id: String,
+    pub bucket: String,
+    pub state: BindingState,
+    pub phase: BindingPhase,
+    pub reason: String,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+    /// The scan run that is current; a run that is not must change nothing.
+    pub run: String,
+    /// Stopped because too much was missing: resuming it removes that.
+    pub stopped_by_guard: bool,
+}
+
+/// Where the events of a bucket go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    #[serde(rename = "PK")]
+    pk: String,
+    /// The dataset's id.
+    #[serde(rename = "SK")]
+    pub dataset_id: String,
+    /// The dataset's project.
+    pub project: String,
+    /// The dataset's name.
+    pub dataset: String,
+    /// Paused by StopBinding: events are left to the scan of ResumeBinding.
+    pub stopped: bool,
+}
+
+fn pk(dataset_id: &str) -> String {
+    format!("DSID#{dataset_id}")
+}
+
+fn sk(bucket: &str) -> String {
+    format!("B#{bucket}")
+}
+
+fn route_pk(bucket: &str) -> String {
+    format!("BKT#{bucket}")
+}
+
+impl Binding {
+    /// A binding that has not begun.
+    pub fn new(dataset: &Dataset, bucket: &str, run: &str) -> Self {
+        let now = Timestamp::now();
+        Self {
+            pk: pk(&dataset.id),
+            sk: sk(bucket),
+            project: dataset.project.clone(),
+            dataset: dataset.name.clone(),
+            dataset_id: dataset.id.clone(),
+            bucket: bucket.into(),
+            state: BindingState::Ready,
+            phase: BindingPhase::None,
+            reason: String::new(),
+            create_time: now,
+            update_time: now,
+            run: run.into(),
+            stopped_by_guard: false,
+        }
+    }
+
+    /// The binding as replies show it.
+    pub fn view(&self) -> BindingView {
+        BindingView {
+            project_name: self.project.clone(),
+            dataset_name: self.dataset.clone(),
+            uri: format!("oss://{}", self.bucket),
+            state: self.state,
+            phase: self.phase,
+            create_time: self.create_time,
+            update_time: self.update_time,
+            reason: self.reason.clone(),
+        }
+    }
+
+    fn route(&self, stopped: bool) -> Route {
+        Route {
+            pk: route_pk(&self.bucket),
+            dataset_id: self.dataset_id.clone(),
+            project: self.project.clone(),
+            dataset: self.dataset.clone(),
+            stopped,
+        }
+    }
+}
+
+impl Db {
+    /// Stores a new binding and its routing, within the limit of the dataset.
+    ///
+    /// # Errors
+    /// `ResourceAlreadyExists`, `LimitExceededError`, `ResourceNotFound` for the dataset.
+    pub async fn create_binding(&self, binding: &Binding, dataset: &Dataset) -> Result<()> {
+        let put = |item, condition: Option<&str>| -> Result<TransactWriteItem> {
+            let put = Put::builder()
+                .table_name(self.state_table())
+                .set_item(Some(item))
+                .set_condition_expression(condition.map(str::to_owned))
+                .build()
+                .map_err(Error::internal)?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        };
+        let max = dataset.dataset_max_bind_count;
+        let actions = vec![
+            put(to_item(binding)?, Some("attribute_not_exists(PK)"))?,
+            self.count_binding(dataset, 1, Some(max))?,
+            put(to_item(&binding.route(false))?, None)?,
+        ];
+        match self.transact_again(actions).await {
+            Err(TransactError::Cancelled(reasons)) if reasons.first() == Some(&Cancel::Condition) => {
+                Err(Error::already_exists("Binding", &format!("oss://{}", binding.bucket)))
+            }
+            Err(TransactError::Cancelled(reasons)) if reasons.get(1) == Some(&Cancel::Condition) => {
+                self.dataset(&dataset.project, &dataset.name).await?;
+                Err(Error::limit_exceeded(format!(
+                    "The dataset {} may have at most {max} bindings (DatasetMaxBindCount).",
+                    dataset.name
+                )))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Reads a binding.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`.
+    pub async fn binding(&self, dataset_id: &str, bucket: &str) -> Result<Binding> {
+        let binding = self.get(&pk(dataset_id), &sk(bucket)).await?;
+        binding.ok_or_else(|| Error::not_found("Binding", &format!("oss://{bucket}")))
+    }
+
+    /// Deletes a binding and its routing: later events find nothing.
+    ///
+    /// # Errors
+    /// `ResourceNotFound`.
+    pub async fn delete_binding(&self, binding: &Binding, dataset: &Dataset) -> Result<()> {
+        let delete = |pk: String, sk: String, condition: Option<&str>| -> Result<TransactWriteItem> {
+            let delete = Delete::builder()
+                .table_name(self.state_table())
+                .set_key(Some(key(pk, sk)))
+                .set_condition_expression(condition.map(str::to_owned))
+                .build()
+                .map_err(Error::internal)?;
+            Ok(TransactWriteItem::builder().delete(delete).build())
+        };
+        let actions = vec![
+            delete(binding.pk.clone(), binding.sk.clone(), Some("attribute_exists(PK)"))?,
+            self.count_binding(dataset, -1, None)?,
+            delete(route_pk(&binding.bucket), binding.dataset_id.clone(), None)?,
+        ];
+        match self.transact_again(actions).await {
+            Err(TransactError::Cancelled(_)) => {
+                Err(Error::not_found("Binding", &format!("oss://{}", binding.bucket)))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Bindings of a dataset in the order of their buckets.
+    pub async fn list_bindings(&self, dataset_id: &str) -> Result<Vec<Binding>> {
+        self.list_all(&pk(dataset_id), "B#").await
+    }
+
+    /// Moves a binding to a state and phase, if `run` is still its current
+    /// run; says whether it was.
+    pub async fn set_binding_state(
+        &self,
+        dataset_id: &str,
+        bucket: &str,
+        run: &str,
+        state: BindingState,
+        phase: BindingPhase,
+        reason: &str,
+    ) -> Result<bool> {
+        let value = |value| serde_dynamo::to_attribute_value(value).map_err(Error::internal);
+        let reply = self
+            .client
+            .update_item()
+            .table_name(self.state_table())
+            .set_key(Some(key(pk(dataset_id), sk(bucket))))
+            .update_expression("SET #state = :state, phase = :phase, reason = :reason, update_time = :now")
+            .condition_expression("run = :run")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", value(serde_json::to_value(state).map_err(Error::internal)?)?)
+            .expression_attribute_values(":phase", value(serde_json::to_value(phase).map_err(Error::internal)?)?)
+            .expression_attribute_values(":reason", s(reason))
+            .expression_attribute_values(":now", s(Timestamp::now().to_string()))
+            .expression_attribute_values(":run", s(run))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match reply {
+            Ok(reply) => {
+                self.usage.writes(&reply.consumed_capacity);
+                Ok(true)
+            }
+            Err(error) => {
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
+                    return Ok(false);
+                }
+                Err(store_error(error))
+            }
+        }
+    }
+
+    /// Stores a changed binding with a new current run, and lets its events
+    /// pass or not. `old_run` must still be current.
+    ///
+    /// # Errors
+    /// `StatusConflict` when somebody else changed it meanwhile.
+    pub async fn replace_binding(&self, binding: &Binding, old_run: &str, stopped: bool) -> Result<()> {
+        let put = Put::builder()
+            .table_name(self.state_table())
+            .set_item(Some(to_item(binding)?))
+            .condition_expression("run = :run")
+            .expression_attribute_values(":run", s(old_run))
+            .build()
+            .map_err(Error::internal)?;
+        let route = Put::builder()
+            .table_name(self.state_table())
+            .set_item(Some(to_item(&binding.route(stopped))?))
+            .build()
+            .map_err(Error::internal)?;
+        let actions =
+            vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().put(route).build()];
+        match self.transact_again(actions).await {
+            Err(TransactError::Cancelled(_)) => {
+                Err(Error::status_conflict("The binding was changed by another call meanwhile."))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Stops a binding whatever it is doing, and keeps why.
+    pub async fn stop_binding(&self, dataset_id: &str, bucket: &str, reason: &str, by_guard: bool) -> Result<()> {
+        for attempt in 0..8 {
+            let mut binding = self.binding(dataset_id, bucket).await?;
+            binding.state = BindingState::Stopped;
+            binding.reason = reason.into();
+            binding.stopped_by_guard = by_guard;
+            binding.update_time = Timestamp::now();
+            let run = binding.run.clone();
+            match self.replace_binding(&binding, &run, true).await {
+                Err(error) if error.code() == &crate::error::Code::StatusConflict => super::db::pause(attempt).await,
+                other => return other,
+            }
+        }
+        Err(Error::unavailable("a binding kept changing"))
+    }
+
+    /// Which datasets the events of a bucket go to.
+    pub async fn routes(&self, bucket: &str) -> Result<Vec<Route>> {
+        self.list_all(&route_pk(bucket), "").await
+    }
+}

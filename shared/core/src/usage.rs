@@ -1,0 +1,106 @@
+//! What the services behind us were asked for, counted: the figures of the
+//! benchmarks, the metrics and the cost estimate come from here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+use serde::Serialize;
+
+/// Counters of one process. Capacity units are the ones that the store
+/// reported, kept in thousandths because they come in halves.
+#[derive(Debug, Default)]
+pub struct Usage {
+    s3_gets: AtomicU64,
+    s3_heads: AtomicU64,
+    s3_lists: AtomicU64,
+    s3_bytes: AtomicU64,
+    read_milliunits: AtomicU64,
+    write_milliunits: AtomicU64,
+    store_calls: AtomicU64,
+    objects: AtomicU64,
+}
+
+/// A reading of [`Usage`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct UsageReading {
+    /// GetObject calls.
+    pub s3_gets: u64,
+    /// HeadObject calls.
+    pub s3_heads: u64,
+    /// ListObjectsV2 calls.
+    pub s3_lists: u64,
+    /// Bytes of objects that were received.
+    pub s3_bytes: u64,
+    /// Read request units of DynamoDB.
+    pub read_units: f64,
+    /// Write request units of DynamoDB.
+    pub write_units: f64,
+    /// Calls of DynamoDB.
+    pub store_calls: u64,
+    /// Objects that were looked at, whatever came of it.
+    pub objects: u64,
+}
+
+impl UsageReading {
+    /// What was used since an earlier reading.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            s3_gets: self.s3_gets - earlier.s3_gets,
+            s3_heads: self.s3_heads - earlier.s3_heads,
+            s3_lists: self.s3_lists - earlier.s3_lists,
+            s3_bytes: self.s3_bytes - earlier.s3_bytes,
+            read_units: self.read_units - earlier.read_units,
+            write_units: self.write_units - earlier.write_units,
+            store_calls: self.store_calls - earlier.store_calls,
+            objects: self.objects - earlier.objects,
+        }
+    }
+}
+
+impl Usage {
+    /// The present values.
+    pub fn read(&self) -> UsageReading {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        UsageReading {
+            s3_gets: load(&self.s3_gets),
+            s3_heads: load(&self.s3_heads),
+            s3_lists: load(&self.s3_lists),
+            s3_bytes: load(&self.s3_bytes),
+            read_units: load(&self.read_milliunits) as f64 / 1000.0,
+            write_units: load(&self.write_milliunits) as f64 / 1000.0,
+            store_calls: load(&self.store_calls),
+            objects: load(&self.objects),
+        }
+    }
+
+    pub(crate) fn s3_get(&self, bytes: u64) {
+        self.s3_gets.fetch_add(1, Ordering::Relaxed);
+        self.s3_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settled(&self, objects: usize) {
+        self.objects.fetch_add(objects as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn s3_head(&self) {
+        self.s3_heads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn s3_list(&self) {
+        self.s3_lists.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reads<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        self.add(&self.read_milliunits, capacity);
+    }
+
+    pub(crate) fn writes<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        self.add(&self.write_milliunits, capacity);
+    }
+
+    fn add<'a>(&self, counter: &AtomicU64, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        self.store_calls.fetch_add(1, Ordering::Relaxed);
+        let units: f64 = capacity.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
+        counter.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,77 @@
+//! FLAC: the blocks in front of the sound.
+
+use crate::audio::{id3, lofty_read, single, vorbis};
+use crate::bytes::{View, be16, be24, be64};
+use crate::codec::fraction;
+use crate::ctx::Ctx;
+use crate::metadata::AudioStream;
+use crate::source::{Parse, Stop};
+
+/// Longest comment block read.
+const MAX_COMMENTS: u64 = 1024 * 1024;
+
+pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
+    let src = ctx.src;
+    let tag = id3::tag_len(src.upto(0, 10)?).unwrap_or(0);
+    let mut at = tag;
+    if src.get(at, 4)? != b"fLaC" {
+        return Err(Stop::Malformed("no fLaC mark"));
+    }
+    let view = View::all(src);
+    at += 4;
+    let mut stream = None;
+    for _ in 0..128 {
+        let h = view.get(at, 4)?;
+        let (kind, len) = (h.first().copied().unwrap_or(0xff), u64::from(be24(h, 1).unwrap_or(0)));
+        let body = view.sub(at + 4, len);
+        match kind & 0x7f {
+            0 => stream = Some(info(body.get(0, 18)?)),
+            4 => ctx.part("comments", |ctx| {
+                if len > MAX_COMMENTS {
+                    return Err(Stop::Limit("comments over 1 MiB"));
+                }
+                let b = body.upto(0, len)?;
+                vorbis::comments(ctx, b);
+                Ok(())
+            }),
+            // Of a picture only the fields in front are read.
+            6 => {
+                let b = body.upto(0, 512.min(len))?;
+                if ctx.meta.audio_covers.len() < 8 {
+                    let held = src.held_from(body.start);
+                    let b = if held.len() as u64 >= len { held.get(..len as usize).unwrap_or(b) } else { b };
+                    ctx.meta.audio_covers.push(vorbis::picture(b).unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+        at += 4 + len;
+        if kind & 0x80 != 0 {
+            break;
+        }
+    }
+    let (stream, seconds) = stream.flatten().ok_or(Stop::Malformed("no stream information"))?;
+    single(ctx, ("flac", "raw FLAC"), stream, seconds);
+    if tag > 0 && ctx.meta.title.is_none() {
+        let b = src.upto(0, tag.min(MAX_COMMENTS))?;
+        lofty_read::id3_block(ctx, b);
+    }
+    Ok(())
+}
+
+/// STREAMINFO: rate, channels, depth, samples.
+pub(crate) fn info(b: &[u8]) -> Option<(AudioStream, f64)> {
+    let packed = be64(b, 10)?;
+    let rate = (packed >> 44) as u32;
+    let channels = (packed >> 41 & 7) as u32 + 1;
+    let depth = (packed >> 36 & 31) as u32 + 1;
+    let samples = packed & 0x000f_ffff_ffff;
+    be16(b, 0)?;
+    if rate == 0 {
+        return None;
+    }
+    let mut stream = AudioStream::of("flac").shaped(rate, channels);
+    stream.sample_format = Some(if depth <= 16 { "s16" } else { "s32" }.into());
+    stream.time_base = fraction(1, u64::from(rate));
+    Some((stream, samples as f64 / f64::from(rate)))
+}

@@ -1,0 +1,91 @@
+//! Vorbis comments: the tags of Ogg and FLAC.
+
+use crate::bytes::{be32, le32};
+use crate::ctx::Ctx;
+use crate::metadata::Image;
+use crate::text;
+
+/// Reads a comment block (behind any codec's own mark).
+pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
+    let Some(vendor) = le32(b, 0) else { return };
+    let mut at = 4 + vendor as usize;
+    let count = le32(b, at).unwrap_or(0).min(4096);
+    at += 4;
+    let mut artists: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let Some(len) = le32(b, at) else { break };
+        at += 4;
+        let end = at.saturating_add(len as usize).min(b.len());
+        let Some(raw) = b.get(at..end) else { break };
+        at = end;
+        let Some(eq) = raw.iter().take(64).position(|c| *c == b'=') else { continue };
+        let (key, value) = raw.split_at(eq);
+        let value = value.get(1..).unwrap_or_default();
+        let key = String::from_utf8_lossy(key).to_ascii_uppercase();
+        if key == "METADATA_BLOCK_PICTURE" {
+            if ctx.meta.audio_covers.len() < 8 {
+                ctx.meta.audio_covers.push(base64_picture(value).unwrap_or_default());
+            }
+            continue;
+        }
+        let Some(value) = text::clean(&text::decode(value), ctx.limits.max_text) else { continue };
+        let m = &mut ctx.meta;
+        let slot = match key.as_str() {
+            "TITLE" => &mut m.title,
+            "ARTIST" => {
+                if artists.len() < 16 {
+                    artists.push(value);
+                }
+                continue;
+            }
+            "ALBUM" => &mut m.album,
+            "ALBUMARTIST" | "ALBUM ARTIST" => &mut m.album_artist,
+            "COMPOSER" => &mut m.composer,
+            "PERFORMER" => &mut m.performer,
+            "LANGUAGE" => &mut m.language,
+            "COPYRIGHT" => &mut m.copyright,
+            "DESCRIPTION" | "COMMENT" => &mut m.description,
+            _ => continue,
+        };
+        slot.get_or_insert(value);
+    }
+    if ctx.meta.artist.is_none() && !artists.is_empty() {
+        ctx.meta.artist = text::clean(&artists.join("; "), ctx.limits.max_text);
+    }
+}
+
+/// FLAC's picture block: its own fields carry the size.
+pub(crate) fn picture(b: &[u8]) -> Option<Image> {
+    let mime = be32(b, 4)? as usize;
+    let description = be32(b, 8usize.checked_add(mime)?)? as usize;
+    let at = 12usize.checked_add(mime)?.checked_add(description)?;
+    let (w, h) = (be32(b, at)?, be32(b, at + 4)?);
+    if w > 0 && h > 0 && w < 65_536 && h < 65_536 {
+        return Some(Image { image_width: Some(w), image_height: Some(h), exif: None });
+    }
+    crate::audio::cover(b.get(at + 20..)?)
+}
+
+/// The head of a picture block in base64.
+fn base64_picture(text: &[u8]) -> Option<Image> {
+    let mut out = Vec::new();
+    let (mut bits, mut n) = (0u32, 0);
+    for c in text.iter().take(16 * 1024) {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => continue,
+        };
+        bits = bits << 6 | u32::from(value);
+        n += 6;
+        if n >= 8 {
+            n -= 8;
+            out.push((bits >> n) as u8);
+            bits &= (1 << n) - 1;
+        }
+    }
+    picture(&out)
+}

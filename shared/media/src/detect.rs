@@ -1,0 +1,466 @@
+//! What an object is, from its bytes.
+//!
+//! The formats this crate reads are told by the tables here; everything else by
+//! mimetype-detector. The name's extension and the declared type are consulted
+//! only where bytes cannot decide: kinds of plain text.
+
+use crate::bytes::{be16, be32, find, le16, le32};
+use crate::ctx::Ctx;
+use crate::metadata::MediaType;
+use crate::text;
+
+/// Which reader takes an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Jpeg,
+    Png,
+    Gif,
+    Webp,
+    Bmp,
+    Ico,
+    Psd,
+    Tiff,
+    Rw2,
+    Raf,
+    Cr3,
+    Heif,
+    Jp2,
+    J2k,
+    Jxl,
+    Svg,
+    OtherImage,
+    Mp4,
+    Matroska,
+    Avi,
+    MpegTs,
+    MpegPs,
+    Flv,
+    Asf,
+    Mp3,
+    Aac,
+    Ac3,
+    Amr,
+    Flac,
+    Ogg,
+    Wav,
+    Aiff,
+    Ape,
+    WavPack,
+    Musepack,
+    Caf,
+    Midi,
+    Pdf,
+    Zip,
+    Ole,
+    Rtf,
+    Html,
+    Text,
+    None,
+}
+
+/// What an object was taken for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) format: &'static str,
+    pub(crate) mime: &'static str,
+    pub(crate) media: MediaType,
+    pub(crate) family: Family,
+}
+
+impl Kind {
+    pub(crate) const UNKNOWN: Kind =
+        kind("unknown", "application/octet-stream", MediaType::Other, Family::None);
+}
+
+const fn kind(format: &'static str, mime: &'static str, media: MediaType, family: Family) -> Kind {
+    Kind { format, mime, media, family }
+}
+
+const I: MediaType = MediaType::Image;
+const V: MediaType = MediaType::Video;
+const A: MediaType = MediaType::Audio;
+const D: MediaType = MediaType::Document;
+const Z: MediaType = MediaType::Archive;
+
+/// Marks at fixed places, most specific first.
+const MARKS: &[(usize, &[u8], Kind)] = &[
+    (0, b"\xff\xd8\xff", kind("jpeg", "image/jpeg", I, Family::Jpeg)),
+    (0, b"\x89PNG\r\n\x1a\n", kind("png", "image/png", I, Family::Png)),
+    (0, b"GIF87a", kind("gif", "image/gif", I, Family::Gif)),
+    (0, b"GIF89a", kind("gif", "image/gif", I, Family::Gif)),
+    (0, b"8BPS", kind("psd", "image/vnd.adobe.photoshop", I, Family::Psd)),
+    (0, b"FUJIFILMCCD-RAW", kind("raf", "image/x-fuji-raf", I, Family::Raf)),
+    (0, b"IIU\0", kind("rw2", "image/x-panasonic-rw2", I, Family::Rw2)),
+    (0, b"IIRO", kind("orf", "image/x-olympus-orf", I, Family::Tiff)),
+    (0, b"IIRS", kind("orf", "image/x-olympus-orf", I, Family::Tiff)),
+    (0, b"MMOR", kind("orf", "image/x-olympus-orf", I, Family::Tiff)),
+    (0, b"II*\0", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"MM\0*", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"II+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"MM\0+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"\xff\x4f\xff\x51", kind("j2k", "image/x-j2c", I, Family::J2k)),
+    (4, b"jP  \r\n\x87\n", kind("jp2", "image/jp2", I, Family::Jp2)),
+    (4, b"JXL \r\n\x87\n", kind("jxl", "image/jxl", I, Family::Jxl)),
+    (0, b"\xff\x0a", kind("jxl", "image/jxl", I, Family::Jxl)),
+    (0, b"\x1a\x45\xdf\xa3", kind("matroska", "video/x-matroska", V, Family::Matroska)),
+    (0, b"FLV\x01", kind("flv", "video/x-flv", V, Family::Flv)),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", kind("asf", "video/x-ms-asf", V, Family::Asf)),
+    (0, b"\0\0\x01\xba", kind("mpeg", "video/mpeg", V, Family::MpegPs)),
+    (0, b"\0\0\x01\xb3", kind("mpegvideo", "video/mpeg", V, Family::MpegPs)),
+    (0, b"fLaC", kind("flac", "audio/flac", A, Family::Flac)),
+    (0, b"OggS", kind("ogg", "audio/ogg", A, Family::Ogg)),
+    (0, b"MAC ", kind("ape", "audio/x-ape", A, Family::Ape)),
+    (0, b"wvpk", kind("wv", "audio/x-wavpack", A, Family::WavPack)),
+    (0, b"MPCK", kind("mpc8", "audio/x-musepack", A, Family::Musepack)),
+    (0, b"MP+", kind("mpc", "audio/x-musepack", A, Family::Musepack)),
+    (0, b"#!AMR", kind("amr", "audio/amr", A, Family::Amr)),
+    (0, b"caff", kind("caf", "audio/x-caf", A, Family::Caf)),
+    (0, b"MThd", kind("midi", "audio/midi", A, Family::Midi)),
+    (0, b"\x0b\x77", kind("ac3", "audio/ac3", A, Family::Ac3)),
+    (0, b"PK\x03\x04", kind("zip", "application/zip", Z, Family::Zip)),
+    (0, b"PK\x05\x06", kind("zip", "application/zip", Z, Family::Zip)),
+    (0, b"PK\x07\x08", kind("zip", "application/zip", Z, Family::Zip)),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", kind("ole", "application/x-ole-storage", D, Family::Ole)),
+    (0, b"{\\rtf", kind("rtf", "text/rtf", D, Family::Rtf)),
+    (0, b"\x1f\x8b\x08", kind("gzip", "application/gzip", Z, Family::None)),
+    (0, b"BZh", kind("bzip2", "application/x-bzip2", Z, Family::None)),
+    (0, b"\xfd7zXZ\0", kind("xz", "application/x-xz", Z, Family::None)),
+    (0, b"\x28\xb5\x2f\xfd", kind("zstd", "application/zstd", Z, Family::None)),
+    (0, b"7z\xbc\xaf\x27\x1c", kind("7z", "application/x-7z-compressed", Z, Family::None)),
+    (0, b"Rar!\x1a\x07", kind("rar", "application/vnd.rar", Z, Family::None)),
+    (257, b"ustar", kind("tar", "application/x-tar", Z, Family::None)),
+];
+
+const PDF: Kind = kind("pdf", "application/pdf", D, Family::Pdf);
+const WAV: Kind = kind("wav", "audio/x-wav", A, Family::Wav);
+const AVI: Kind = kind("avi", "video/x-msvideo", V, Family::Avi);
+const WEBP: Kind = kind("webp", "image/webp", I, Family::Webp);
+const AIFF: Kind = kind("aiff", "audio/x-aiff", A, Family::Aiff);
+const BMP: Kind = kind("bmp", "image/bmp", I, Family::Bmp);
+const ICO: Kind = kind("ico", "image/x-icon", I, Family::Ico);
+const SVG: Kind = kind("svg", "image/svg+xml", I, Family::Svg);
+const HTML: Kind = kind("html", "text/html", D, Family::Html);
+const MP3: Kind = kind("mp3", "audio/mpeg", A, Family::Mp3);
+const AAC: Kind = kind("aac", "audio/aac", A, Family::Aac);
+const TS: Kind = kind("mpegts", "video/mp2t", V, Family::MpegTs);
+const MP4: Kind = kind("mp4", "video/mp4", V, Family::Mp4);
+const MOV: Kind = kind("mov", "video/quicktime", V, Family::Mp4);
+const CUR: Kind = kind("cur", "image/x-icon", I, Family::Ico);
+
+/// Decides what the object is from its head.
+pub(crate) fn detect(ctx: &Ctx<'_>) -> Kind {
+    let head = ctx.src.held_from(0);
+    sniff(head)
+        .or_else(|| behind_id3(ctx, head))
+        .or_else(|| plain_text(head, ctx.name, ctx.declared_type))
+        .or_else(|| raw_sound(head, 3))
+        .unwrap_or_else(|| by_detector(head))
+}
+
+fn sniff(head: &[u8]) -> Option<Kind> {
+    let at = |from: usize, mark: &[u8]| head.get(from..).is_some_and(|h| h.starts_with(mark));
+    if at(4, b"ftyp") {
+        return Some(by_brands(head));
+    }
+    if let Some((_, _, kind)) = MARKS.iter().find(|(from, mark, _)| at(*from, mark)) {
+        return Some(refine_mark(*kind, head));
+    }
+    if at(0, b"RIFF") || at(0, b"RIFX") || at(0, b"RF64") {
+        match head.get(8..12) {
+            Some(b"WAVE") => return Some(WAV),
+            Some(b"AVI ") => return Some(AVI),
+            Some(b"WEBP") => return Some(WEBP),
+            _ => {}
+        }
+    }
+    if at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")) {
+        return Some(AIFF);
+    }
+    // The header may stand anywhere in the first kilobyte.
+    if find(head.get(..1024.min(head.len())).unwrap_or_default(), b"%PDF-").is_some() {
+        return Some(PDF);
+    }
+    if at(0, b"BM") && matches!(le32(head, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)) {
+        return Some(BMP);
+    }
+    if (at(0, b"\0\0\x01\0") || at(0, b"\0\0\x02\0"))
+        && le16(head, 4).is_some_and(|n| (1..=256).contains(&n))
+        && head.get(9) == Some(&0)
+    {
+        return Some(if at(2, b"\x02") { CUR } else { ICO });
+    }
+    // Old QuickTime files have no ftyp.
+    if matches!(
+        head.get(4..8),
+        Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot" | b"moof" | b"styp" | b"sidx")
+    ) && be32(head, 0).is_some_and(|n| n == 0 || n == 1 || n >= 8)
+    {
+        return Some(if matches!(head.get(4..8), Some(b"moof" | b"styp" | b"sidx")) { MP4 } else { MOV });
+    }
+    if is_transport_stream(head) {
+        return Some(TS);
+    }
+    mpeg_audio(head)
+}
+
+fn refine_mark(kind: Kind, head: &[u8]) -> Kind {
+    match kind.family {
+        Family::Tiff if kind.format == "tiff" => match head.get(8..10) {
+            Some(b"CR") => Kind { format: "cr2", mime: "image/x-canon-cr2", ..kind },
+            _ => kind,
+        },
+        _ => kind,
+    }
+}
+
+/// Syncwords of MPEG audio and ADTS, confirmed by a second frame where it is held.
+fn mpeg_audio(head: &[u8]) -> Option<Kind> {
+    let sync = be16(head, 0)?;
+    if sync & 0xfff6 == 0xfff0 && le16(head, 2).is_some() {
+        let b = head.get(3..6)?;
+        let len = (usize::from(*b.first()? & 3) << 11)
+            | (usize::from(*b.get(1)?) << 3)
+            | usize::from(*b.get(2)? >> 5);
+        let next = be16(head, len).map(|s| s & 0xfff6 == 0xfff0);
+        return (len >= 7 && next != Some(false)).then_some(AAC);
+    }
+    if crate::audio::mpeg::Frame::parse(head).is_some() {
+        let frame = crate::audio::mpeg::Frame::parse(head)?;
+        let next = head.get(frame.len as usize..).filter(|n| n.len() >= 4);
+        let agrees = next.is_none_or(|n| crate::audio::mpeg::Frame::parse(n).is_some());
+        return agrees.then_some(MP3);
+    }
+    None
+}
+
+/// An ID3v2 tag says nothing of what follows it: MP3 mostly, but AAC, FLAC too.
+fn behind_id3(ctx: &Ctx<'_>, head: &[u8]) -> Option<Kind> {
+    let len = crate::audio::id3::tag_len(head)?;
+    let rest = ctx.src.held_from(len);
+    let rest = if rest.is_empty() { return Some(MP3) } else { rest };
+    // Padding behind the tag is common.
+    let pad = rest.iter().take_while(|b| **b == 0).count();
+    let found = sniff(rest.get(pad..).unwrap_or_default()).or_else(|| sniff(rest));
+    let found = found.filter(|k| k.media == A).or_else(|| raw_sound(rest, 2));
+    Some(found.filter(|k| k.media == A).unwrap_or(MP3))
+}
+
+/// Sound that begins inside junk or in the middle of a frame: some frames that
+/// follow one another are no accident.
+fn raw_sound(head: &[u8], frames: usize) -> Option<Kind> {
+    let window = head.get(..head.len().min(64 * 1024)).unwrap_or_default();
+    let ac3_len = |b: &[u8]| {
+        let (_, rate, _, bits) = crate::audio::ac3_frame(b)?;
+        // 1536 samples a frame; at 44.1 kHz lengths alternate by two bytes.
+        (rate != 44_100).then(|| (bits * 192 / u64::from(rate)) as usize)
+    };
+    let adts_len = |b: &[u8]| {
+        (be16(b, 0)? & 0xfff6 == 0xfff0).then_some(())?;
+        crate::bytes::be24(b, 3).map(|v| (v >> 5 & 0x1fff) as usize).filter(|n| *n >= 7)
+    };
+    let mpeg_len = |b: &[u8]| crate::audio::mpeg::Frame::parse(b).map(|f| f.len as usize);
+    let chain = |start: usize, len: &dyn Fn(&[u8]) -> Option<usize>| {
+        let mut at = start;
+        (0..frames).all(|_| match window.get(at..).and_then(len) {
+            Some(n) => {
+                at += n;
+                true
+            }
+            None => false,
+        })
+    };
+    for (at, b) in window.iter().enumerate() {
+        match b {
+            0xff if chain(at, &adts_len) => return Some(AAC),
+            0xff if chain(at, &mpeg_len) => return Some(MP3),
+            0x0b if chain(at, &ac3_len) => return Some(kind("ac3", "audio/ac3", A, Family::Ac3)),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_transport_stream(head: &[u8]) -> bool {
+    let synced = |start: usize, step: usize| {
+        let seen = (0..5).map_while(|i| head.get(start + i * step));
+        let (mut n, mut good) = (0, true);
+        for b in seen {
+            n += 1;
+            good &= *b == 0x47;
+        }
+        good && n >= 2
+    };
+    // Plain packets, and those of Blu-ray with a timestamp in front.
+    synced(0, 188) || synced(4, 192)
+}
+
+fn by_brands(head: &[u8]) -> Kind {
+    let size = be32(head, 0).unwrap_or(0).clamp(16, 4096) as usize;
+    let body = head.get(8..size.min(head.len())).unwrap_or_default();
+    let brands: Vec<&[u8]> =
+        body.chunks_exact(4).enumerate().filter(|(i, _)| *i != 1).map(|(_, b)| b).collect();
+    let major = brands.first().copied().unwrap_or_default();
+    let has = |any: &[&[u8; 4]]| brands.iter().any(|b| any.iter().any(|a| a.as_slice() == *b));
+    let avif: &[&[u8; 4]] = &[b"avif", b"avis"];
+    let heic: &[&[u8; 4]] = &[b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"];
+    let major_in = |any: &[&[u8; 4]]| any.iter().any(|a| a.as_slice() == major);
+    if major == b"crx " {
+        return kind("cr3", "image/x-canon-cr3", I, Family::Cr3);
+    }
+    if major == b"qt  " {
+        return MOV;
+    }
+    if major_in(avif) || ((major == b"mif1" || major == b"msf1") && has(avif)) {
+        return kind("avif", "image/avif", I, Family::Heif);
+    }
+    if major_in(heic) || ((major == b"mif1" || major == b"msf1") && has(heic)) {
+        return kind("heic", "image/heic", I, Family::Heif);
+    }
+    if major_in(&[b"mif1", b"msf1", b"mif2", b"jpeg", b"j2ki"]) {
+        return kind("heif", "image/heif", I, Family::Heif);
+    }
+    match major {
+        b"M4A " | b"M4B " | b"M4P " | b"F4A " => kind("m4a", "audio/mp4", A, Family::Mp4),
+        b"M4V " | b"M4VH" | b"M4VP" => kind("m4v", "video/x-m4v", V, Family::Mp4),
+        b"jp2 " | b"jpx " | b"jpm " => kind("jp2", "image/jp2", I, Family::Jp2),
+        [b'3', b'g', b'2', _] => kind("3g2", "video/3gpp2", V, Family::Mp4),
+        [b'3', b'g', _, _] => kind("3gp", "video/3gpp", V, Family::Mp4),
+        _ => MP4,
+    }
+}
+
+/// Text, where the head has nothing that text does not have.
+fn plain_text(head: &[u8], name: &str, declared: Option<&str>) -> Option<Kind> {
+    let head = head.get(..head.len().min(16 * 1024)).unwrap_or_default();
+    let wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+    if head.is_empty() {
+        return None;
+    }
+    let odd = head.iter().filter(|b| matches!(b, 0..=8 | 11 | 14..=26 | 28..=31 | 127)).count();
+    let utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none(),
+    };
+    // Text in a legacy encoding is mostly ASCII all the same, or wholly above it.
+    let textual = wide
+        || (odd == 0 && (utf8 || !head.contains(&0)))
+        || (utf8 && odd * 100 < head.len() && !head.contains(&0));
+    if !textual {
+        return None;
+    }
+    let text = text::decode_bom(head);
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let lower: String = start.chars().take(1024).flat_map(char::to_lowercase).collect();
+    // Comments and declarations may precede the root element.
+    if lower.starts_with("<?xml")
+        || lower.starts_with("<svg")
+        || lower.starts_with("<!--")
+        || lower.starts_with("<!doctype svg")
+    {
+        let root = text.find("<svg").zip(text.find("<html").or(Some(usize::MAX)));
+        if root.is_some_and(|(svg, html)| svg < html && svg < 8192) {
+            return Some(SVG);
+        }
+    }
+    let html_marks = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<title",
+        "<body",
+        "<script",
+        "<meta",
+        "<h1",
+        "<div",
+        "<table",
+        "<p>",
+    ];
+    if html_marks.iter().any(|m| lower.starts_with(m)) || (lower.starts_with('<') && lower.contains("<html"))
+    {
+        return Some(HTML);
+    }
+    let extension = name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
+    let of = |format, mime| Some(kind(format, mime, D, Family::Text));
+    if start.starts_with("WEBVTT") {
+        return of("vtt", "text/vtt");
+    }
+    if start.starts_with("[Script Info]") {
+        return of("ass", "text/x-ssa");
+    }
+    if crate::text_file::looks_like_srt(start) {
+        return of("srt", "application/x-subrip");
+    }
+    if lower.starts_with("<?xml") {
+        return of("xml", "application/xml");
+    }
+    match extension.as_str() {
+        "md" | "markdown" | "mkd" => return of("markdown", "text/markdown"),
+        "csv" => return of("csv", "text/csv"),
+        "tsv" => return of("tsv", "text/tab-separated-values"),
+        "html" | "htm" | "xhtml" if start.contains('<') => return Some(HTML),
+        "json" if start.starts_with(['{', '[']) => return of("json", "application/json"),
+        "yaml" | "yml" => return of("yaml", "application/yaml"),
+        "srt" => return of("srt", "application/x-subrip"),
+        _ => {}
+    }
+    match declared.map(|d| d.split(';').next().unwrap_or(d).trim()) {
+        Some("text/markdown") => of("markdown", "text/markdown"),
+        Some("text/csv") => of("csv", "text/csv"),
+        Some("application/json") => of("json", "application/json"),
+        _ => of("text", "text/plain"),
+    }
+}
+
+/// The long tail, by mimetype-detector.
+fn by_detector(head: &[u8]) -> Kind {
+    let found = std::panic::catch_unwind(|| {
+        let found = mimetype_detector::detect(head);
+        (found.mime(), found.extension().trim_start_matches('.'))
+    });
+    let Ok((mime, extension)) = found else { return Kind::UNKNOWN };
+    let mime = mime.split(';').next().unwrap_or(mime);
+    let media = match mime.split('/').next() {
+        Some("image") => I,
+        Some("video") => V,
+        Some("audio") => A,
+        Some("text") => D,
+        _ if mime.contains("compressed") || mime.contains("zip") || mime.contains("archive") => Z,
+        _ => MediaType::Other,
+    };
+    let family = if media == I { Family::OtherImage } else { Family::None };
+    let format = if extension.is_empty() { "unknown" } else { extension };
+    kind(format, mime, media, family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        let table: &[(&[u8], &str, &str)] = &[
+            (b"\xff\xd8\xff\xe0", "a.png", "jpeg"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.mov", "heic"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "a", "avif"),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a.heic", "mov"),
+            (b"RIFF\0\0\0\0WEBPVP8 ", "a", "webp"),
+            (b"# Title\n\ntext", "README.md", "markdown"),
+            (b"# Title\n\ntext", "README", "text"),
+            (b"a,b\n1,2\n", "x.csv", "csv"),
+            (b"1\n00:00:01,000 --> 00:00:02,000\nHi\n", "x", "srt"),
+            (b"<?xml version='1.0'?><!-- c --><svg/>", "x", "svg"),
+            (b"  <!DOCTYPE HTML><html>", "brokenimg.jpg", "html"),
+            (b"\x01\x02\x03\x04\0\0", "a.jpg", "unknown"),
+        ];
+        for (head, name, want) in table {
+            let found =
+                sniff(head).or_else(|| plain_text(head, name, None)).unwrap_or_else(|| by_detector(head));
+            let got = if found.family == Family::None && found.media == MediaType::Other {
+                "unknown"
+            } else {
+                found.format
+            };
+            assert_eq!(got, *want, "{name}");
+        }
+    }
+}

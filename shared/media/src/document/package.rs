@@ -1,0 +1,281 @@
+//! Documents in ZIP packages (OOXML, ODF, EPUB), and plain archives.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::ctx::Ctx;
+use crate::document::zip::Archive;
+use crate::metadata::MediaType;
+use crate::source::{Parse, Stop};
+use crate::text;
+use crate::time::{Stamp, format_offset};
+
+/// Longest part of a package parsed.
+const MAX_PART: usize = 2 * 1024 * 1024;
+
+const DC: &str = "http://purl.org/dc/elements/1.1/";
+
+/// Reads a ZIP: decides what it is, then its properties.
+pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
+    let src = ctx.src;
+    // The first entry of ODF and EPUB is their type, stored plainly.
+    let head = src.held_from(0);
+    let declared = head.get(30..).filter(|h| h.starts_with(b"mimetype")).map(|h| {
+        let value = h.get(8..).unwrap_or_default();
+        let end = value.iter().position(|b| !b.is_ascii_graphic()).unwrap_or(value.len()).min(96);
+        let value = value.get(..end).unwrap_or_default();
+        let end = crate::bytes::find(value, b"PK").unwrap_or(value.len());
+        String::from_utf8_lossy(value.get(..end).unwrap_or_default()).into_owned()
+    });
+    let known = declared.as_deref().and_then(by_declared);
+    if let Some((format, mime)) = known {
+        document(ctx, format, mime);
+    }
+    let archive = Archive::open(ctx, src)?;
+    if known.is_none() {
+        classify(ctx, &archive);
+    }
+    if ctx.kind.media != MediaType::Document {
+        if ctx.features.archive && ctx.kind.media == MediaType::Archive {
+            ctx.meta.archive_entry_count = Some(archive.count);
+        }
+        return Ok(());
+    }
+    if !ctx.features.document {
+        return Ok(());
+    }
+    if archive.cut {
+        return Err(Stop::Limit("central directory over 1 MiB"));
+    }
+    match ctx.kind.format {
+        "epub" => epub(ctx, &archive),
+        f if f.starts_with("od") || f.starts_with("ot") => part(ctx, &archive, "meta.xml", odf),
+        _ => ooxml(ctx, &archive),
+    }
+}
+
+/// Format and MIME type.
+type Named = (&'static str, &'static str);
+
+fn document(ctx: &mut Ctx<'_>, format: &'static str, mime: &'static str) {
+    ctx.refine(format, mime);
+    ctx.kind.media = MediaType::Document;
+}
+
+fn by_declared(declared: &str) -> Option<(&'static str, &'static str)> {
+    const KNOWN: &[(&str, &str)] = &[
+        ("epub", "application/epub+zip"),
+        ("odt", "application/vnd.oasis.opendocument.text"),
+        ("ods", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("odp", "application/vnd.oasis.opendocument.presentation"),
+        ("odg", "application/vnd.oasis.opendocument.graphics"),
+        ("odc", "application/vnd.oasis.opendocument.chart"),
+        ("odf", "application/vnd.oasis.opendocument.formula"),
+        ("odi", "application/vnd.oasis.opendocument.image"),
+        ("odb", "application/vnd.oasis.opendocument.base"),
+        ("odm", "application/vnd.oasis.opendocument.text-master"),
+        ("ott", "application/vnd.oasis.opendocument.text-template"),
+        ("ots", "application/vnd.oasis.opendocument.spreadsheet-template"),
+        ("otp", "application/vnd.oasis.opendocument.presentation-template"),
+        ("otg", "application/vnd.oasis.opendocument.graphics-template"),
+    ];
+    KNOWN.iter().find(|(_, mime)| *mime == declared).copied()
+}
+
+fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) {
+    let macros = archive.entries.iter().any(|e| e.name.ends_with("vbaProject.bin"));
+    let kinds: &[(&str, Named, Named)] = &[
+        (
+            "word/",
+            ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+            ("docm", "application/vnd.ms-word.document.macroEnabled.12"),
+        ),
+        (
+            "xl/",
+            ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            ("xlsm", "application/vnd.ms-excel.sheet.macroEnabled.12"),
+        ),
+        (
+            "ppt/",
+            ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+            ("pptm", "application/vnd.ms-powerpoint.presentation.macroEnabled.12"),
+        ),
+        (
+            "visio/",
+            ("vsdx", "application/vnd.ms-visio.drawing"),
+            ("vsdm", "application/vnd.ms-visio.drawing.macroEnabled.12"),
+        ),
+    ];
+    let office = archive.find("[Content_Types].xml").is_some() || archive.find("_rels/.rels").is_some();
+    if office && let Some((_, plain, with_macros)) = kinds.iter().find(|(prefix, _, _)| archive.has(prefix)) {
+        let (format, mime) = if macros { *with_macros } else { *plain };
+        document(ctx, format, mime);
+    } else if archive.find("META-INF/container.xml").is_some() && archive.find("mimetype").is_some() {
+        document(ctx, "epub", "application/epub+zip");
+    } else if archive.find("AndroidManifest.xml").is_some() {
+        ctx.refine("apk", "application/vnd.android.package-archive");
+    } else if archive.find("META-INF/MANIFEST.MF").is_some() {
+        ctx.refine("jar", "application/java-archive");
+    } else if archive.find("doc.kml").is_some() {
+        ctx.refine("kmz", "application/vnd.google-earth.kmz");
+    }
+}
+
+/// Parses one part and hands its tree on; records what stops it.
+fn part(
+    ctx: &mut Ctx<'_>,
+    archive: &Archive<'_>,
+    name: &str,
+    read: fn(&mut Ctx<'_>, &Document<'_>),
+) -> Parse {
+    let bytes = archive.read(name, MAX_PART.min(ctx.limits.max_alloc))?;
+    let Some(bytes) = bytes else { return Ok(()) };
+    let xml = text::decode_bom(&bytes);
+    let options = ParsingOptions { allow_dtd: true, nodes_limit: 100_000, ..ParsingOptions::default() };
+    let doc = Document::parse_with_options(xml.trim_start(), options)
+        .map_err(|_| Stop::Malformed("part is not well-formed XML"))?;
+    read(ctx, &doc);
+    Ok(())
+}
+
+fn ooxml(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
+    // Both parts are tried before missing bytes end the pass: one read for both.
+    ctx.part("core.xml", |ctx| {
+        // Relationships may name another place; these two are what writers use.
+        let name = archive
+            .entries
+            .iter()
+            .map(|e| e.name.as_str())
+            .find(|n| {
+                n.eq_ignore_ascii_case("docProps/core.xml")
+                    || n.ends_with(".psmdcp")
+                    || n.ends_with("/core-properties.xml")
+            })
+            .unwrap_or("docProps/core.xml");
+        part(ctx, archive, name, core)
+    });
+    ctx.part("app.xml", |ctx| part(ctx, archive, "docProps/app.xml", app));
+    let parts = |prefix: &str| {
+        archive.entries.iter().filter(|e| e.name.starts_with(prefix) && e.name.ends_with(".xml")).count()
+            as u32
+    };
+    if ctx.meta.page_count.is_none() {
+        let count = match ctx.kind.format {
+            "pptx" | "pptm" => parts("ppt/slides/slide"),
+            "xlsx" | "xlsm" => parts("xl/worksheets/") + parts("xl/chartsheets/"),
+            _ => 0,
+        };
+        ctx.meta.page_count = Some(count).filter(|n| *n > 0);
+    }
+    Ok(())
+}
+
+fn texts<'a>(doc: &'a Document<'_>, ns: Option<&str>, name: &str) -> Vec<&'a str> {
+    doc.descendants()
+        .filter(|n| n.tag_name().name() == name && ns.is_none_or(|ns| n.tag_name().namespace() == Some(ns)))
+        .filter_map(|n| n.text())
+        .take(64)
+        .collect()
+}
+
+fn first(ctx: &Ctx<'_>, doc: &Document<'_>, ns: Option<&str>, name: &str) -> Option<String> {
+    texts(doc, ns, name).into_iter().find_map(|t| text::clean(t, ctx.limits.max_text))
+}
+
+fn people(ctx: &Ctx<'_>, doc: &Document<'_>, ns: Option<&str>, name: &str) -> Vec<String> {
+    texts(doc, ns, name).into_iter().filter_map(|t| text::clean(t, ctx.limits.max_text)).collect()
+}
+
+fn made(ctx: &mut Ctx<'_>, value: Option<String>) {
+    if let Some(stamp) = value.and_then(|v| Stamp::parse(&v)) {
+        ctx.meta.timezone = stamp.offset.map(format_offset);
+        ctx.meta.produce_time = Some(stamp.rfc3339());
+    }
+}
+
+fn words(value: &str) -> Vec<String> {
+    value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64).collect()
+}
+
+fn core(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+    ctx.meta.title = first(ctx, doc, Some(DC), "title");
+    ctx.meta.authors = people(ctx, doc, Some(DC), "creator");
+    ctx.meta.description =
+        first(ctx, doc, Some(DC), "description").or_else(|| first(ctx, doc, Some(DC), "subject"));
+    ctx.meta.language = first(ctx, doc, Some(DC), "language");
+    ctx.meta.keywords = first(ctx, doc, None, "keywords").map(|k| words(&k)).unwrap_or_default();
+    let created = first(ctx, doc, None, "created");
+    made(ctx, created);
+}
+
+fn app(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+    let number = |name: &str| texts(doc, None, name).first().and_then(|t| t.trim().parse::<u32>().ok());
+    ctx.meta.page_count = match ctx.kind.format {
+        "pptx" | "pptm" => number("Slides"),
+        "xlsx" | "xlsm" => None,
+        _ => number("Pages"),
+    };
+}
+
+fn odf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+    ctx.meta.title = first(ctx, doc, Some(DC), "title");
+    ctx.meta.authors = people(ctx, doc, None, "initial-creator");
+    if ctx.meta.authors.is_empty() {
+        ctx.meta.authors = people(ctx, doc, Some(DC), "creator");
+    }
+    ctx.meta.description =
+        first(ctx, doc, Some(DC), "description").or_else(|| first(ctx, doc, Some(DC), "subject"));
+    ctx.meta.language = first(ctx, doc, Some(DC), "language");
+    ctx.meta.keywords = people(ctx, doc, None, "keyword").iter().flat_map(|k| words(k)).take(64).collect();
+    let created = first(ctx, doc, None, "creation-date").or_else(|| first(ctx, doc, Some(DC), "date"));
+    made(ctx, created);
+    let statistic = doc.descendants().find(|n| n.tag_name().name() == "document-statistic");
+    let number = |name: &str| {
+        let found = statistic?.attributes().find(|a| a.name() == name)?;
+        found.value().parse::<u32>().ok()
+    };
+    ctx.meta.page_count = match ctx.kind.format {
+        "ods" | "ots" => number("table-count"),
+        _ => number("page-count"),
+    };
+}
+
+fn epub(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
+    let bytes = archive.read("META-INF/container.xml", MAX_PART)?;
+    let listed = bytes.and_then(|b| {
+        let xml = text::decode_bom(&b);
+        let doc = Document::parse(xml.trim_start()).ok()?;
+        let root = doc.descendants().find(|n| n.tag_name().name() == "rootfile")?;
+        root.attribute("full-path").map(str::to_owned)
+    });
+    let any = || archive.entries.iter().map(|e| e.name.clone()).find(|n| n.ends_with(".opf"));
+    let path = listed.or_else(any).ok_or(Stop::Malformed("no package document"))?;
+    part(ctx, archive, &path, opf)
+}
+
+fn opf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+    let is_dc =
+        |n: &Node<'_, '_>| n.tag_name().namespace().is_some_and(|ns| ns.starts_with("http://purl.org/dc/"));
+    let all = |name: &str| -> Vec<String> {
+        let nodes = doc.descendants().filter(|n| n.tag_name().name() == name && is_dc(n));
+        nodes.filter_map(|n| text::clean(n.text()?, ctx.limits.max_text)).take(64).collect()
+    };
+    let (titles, authors, languages) = (all("title"), all("creator"), all("language"));
+    let (subjects, descriptions, rights, dates) =
+        (all("subject"), all("description"), all("rights"), all("date"));
+    // EPUB 3 may give the title in parts and in full; the full one is marked.
+    let full = doc.descendants().find_map(|n| {
+        let id = n.attribute("refines").filter(|_| {
+            n.attribute("property") == Some("title-type") && n.text().is_some_and(|t| t.trim() == "extended")
+        })?;
+        let title = doc.descendants().find(|t| t.attribute("id") == id.strip_prefix('#'))?;
+        text::clean(title.text()?, ctx.limits.max_text)
+    });
+    let m = &mut ctx.meta;
+    m.title = full.or(titles.into_iter().next());
+    m.authors = authors;
+    m.language = languages.into_iter().next();
+    m.keywords = subjects;
+    m.description = descriptions.into_iter().next();
+    m.copyright = rights.into_iter().next();
+    made(ctx, dates.into_iter().next());
+}

@@ -1,0 +1,130 @@
+//! What an image's EXIF, XMP and IPTC say, before precedence is decided.
+
+use crate::ctx::Ctx;
+use crate::metadata::{ExifMap, Metadata};
+use crate::text;
+use crate::time::{Stamp, format_offset, offset_from_utc, parse_offset};
+
+/// GPS directory as read.
+#[derive(Default)]
+pub(crate) struct Gps {
+    pub(crate) lat: Option<f64>,
+    pub(crate) long: Option<f64>,
+    pub(crate) south: bool,
+    pub(crate) west: bool,
+    pub(crate) time: Vec<f64>,
+    pub(crate) date: Option<String>,
+}
+
+/// Gathered facts; the first writer of a field wins (EXIF, then XMP, then IPTC).
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) exif: ExifMap,
+    pub(crate) orientation: Option<u32>,
+    pub(crate) taken: Option<Stamp>,
+    pub(crate) digitized: Option<Stamp>,
+    /// Dates of XMP and IPTC, best first.
+    pub(crate) other_dates: Vec<Stamp>,
+    pub(crate) gps: Gps,
+    pub(crate) lat_long: Option<(f64, f64)>,
+    pub(crate) title: Option<String>,
+    pub(crate) authors: Vec<String>,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) copyright: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) live_photo_id: Option<String>,
+}
+
+/// `"lat,long"` with six digits, where it is a place on Earth and not 0,0.
+pub(crate) fn lat_long_text(lat: f64, long: f64) -> Option<String> {
+    let valid = lat.is_finite() && long.is_finite() && lat.abs() <= 90.0 && long.abs() <= 180.0;
+    (valid && !(lat == 0.0 && long == 0.0)).then(|| format!("{lat:.6},{long:.6}"))
+}
+
+impl Facts {
+    /// Called when a GPS directory was read.
+    pub(crate) fn gps_ready(&mut self) {
+        if let (Some(lat), Some(long)) = (self.gps.lat, self.gps.long) {
+            let lat = if self.gps.south { -lat.abs() } else { lat };
+            let long = if self.gps.west { -long.abs() } else { long };
+            self.lat_long.get_or_insert((lat, long));
+        }
+    }
+
+    fn gps_utc(&self) -> Option<Stamp> {
+        let date = self.gps.date.as_deref()?;
+        let &[h, m, s] = self.gps.time.as_slice() else { return None };
+        let sane = (0.0..24.0).contains(&h) && (0.0..60.0).contains(&m) && (0.0..61.0).contains(&s);
+        if !sane {
+            return None;
+        }
+        let date = date.split_whitespace().next()?;
+        let mut stamp = Stamp::parse(&format!("{date} {:02}:{:02}:{:02}", h as u32, m as u32, s as u32))?;
+        stamp.offset = Some(0);
+        Some(stamp)
+    }
+
+    /// The moment of capture with the best offset known (semantics.md F.3).
+    fn produced(&self) -> Option<Stamp> {
+        let tag = |name: &str| self.exif.get(name).map(String::as_str);
+        let with = |stamp: &Stamp, sub: &str, offset: &str| {
+            let mut stamp = stamp.clone().with_fraction(tag(sub).unwrap_or_default());
+            let known =
+                tag(offset).and_then(parse_offset).or_else(|| tag("OffsetTime").and_then(parse_offset));
+            // An offset inside the text itself is the writer's own; never apply two.
+            stamp.offset = stamp.offset.or(known);
+            stamp
+        };
+        let mut stamp = self
+            .taken
+            .as_ref()
+            .map(|s| with(s, "SubSecTimeOriginal", "OffsetTimeOriginal"))
+            .or_else(|| {
+                self.digitized.as_ref().map(|s| with(s, "SubSecTimeDigitized", "OffsetTimeDigitized"))
+            })
+            .or_else(|| self.other_dates.first().cloned());
+        let gps = self.gps_utc();
+        if let (Some(local), Some(gps)) = (stamp.as_mut(), gps.as_ref())
+            && local.offset.is_none()
+        {
+            local.offset = offset_from_utc(local, gps);
+        }
+        stamp.or(gps)
+    }
+
+    /// Writes what was gathered into the record.
+    pub(crate) fn write(mut self, ctx: &mut Ctx<'_>) {
+        let max = ctx.limits.max_text;
+        if let Some(stamp) = self.produced() {
+            ctx.meta.produce_time = Some(stamp.rfc3339());
+            ctx.meta.timezone = stamp.offset.map(format_offset);
+        }
+        let Metadata { title, description, copyright, language, .. } = &mut ctx.meta;
+        for (to, from) in [
+            (title, self.title),
+            (description, self.description),
+            (copyright, self.copyright),
+            (language, self.language),
+        ] {
+            if to.is_none() {
+                *to = from.and_then(|t| text::clean(&t, max));
+            }
+        }
+        if ctx.meta.authors.is_empty() {
+            ctx.meta.authors = self.authors;
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        self.keywords.retain(|k| seen.insert(k.clone()));
+        self.keywords.truncate(64);
+        if ctx.meta.keywords.is_empty() {
+            ctx.meta.keywords = self.keywords;
+        }
+        ctx.meta.orientation = ctx.meta.orientation.or(self.orientation);
+        ctx.meta.lat_long = self.lat_long.and_then(|(lat, long)| lat_long_text(lat, long));
+        ctx.meta.live_photo_id = self.live_photo_id;
+        if !self.exif.is_empty() {
+            ctx.meta.exif = Some(self.exif);
+        }
+    }
+}

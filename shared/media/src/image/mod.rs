@@ -1,0 +1,44 @@
+//! Still images: one reader a container, one walker for EXIF, XMP, IPTC.
+
+pub(crate) mod dimensions;
+pub(crate) mod exif;
+mod facts;
+mod heif;
+mod iptc;
+pub(crate) mod jpeg;
+mod png;
+mod tiff;
+pub(crate) mod xmp;
+
+pub(crate) use facts::{Facts, lat_long_text};
+
+use crate::bytes::View;
+use crate::ctx::Ctx;
+use crate::detect::Family;
+use crate::source::Parse;
+
+/// Reads an image of a known family.
+pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
+    let mut facts = Facts::default();
+    let read = match family {
+        Family::Jpeg => jpeg::read(ctx, View::all(ctx.src), &mut facts),
+        Family::Png => png::read(ctx, &mut facts),
+        Family::Gif => dimensions::gif(ctx, &mut facts),
+        Family::Webp => dimensions::webp(ctx, &mut facts),
+        Family::Bmp => dimensions::bmp(ctx),
+        Family::Ico => dimensions::ico(ctx),
+        Family::Psd => dimensions::psd(ctx, &mut facts),
+        Family::Tiff => tiff::read(ctx, &mut facts),
+        Family::Rw2 => tiff::read_rw2(ctx, &mut facts),
+        Family::Raf => tiff::read_raf(ctx, &mut facts),
+        Family::Cr3 => tiff::read_cr3(ctx, &mut facts),
+        Family::Heif => heif::read(ctx, &mut facts),
+        Family::Jp2 => dimensions::jp2(ctx, &mut facts),
+        Family::J2k => dimensions::jp2_codestream(ctx, View::all(ctx.src)),
+        Family::Jxl => dimensions::jxl(ctx, &mut facts),
+        Family::Svg => dimensions::svg(ctx),
+        _ => dimensions::by_imagesize(ctx),
+    };
+    facts.write(ctx);
+    read
+}

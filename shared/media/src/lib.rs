@@ -1,0 +1,158 @@
+//! Bytes in, metadata out.
+//!
+//! The crate reads no file and opens no socket: the caller owns all input.
+//! [`Extraction`] says which byte ranges it needs, the caller fetches them (a
+//! ranged GET, a `pread`, a fuzzer's slice) and hands them over, until a
+//! [`Record`] is done. One code path serves S3, local files and fuzzing.
+//!
+//! ```
+//! use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Step};
+//!
+//! let object = b"GIF89a\x40\x00\x20\x00\x00\x00\x00;"; // stands for the object in S3
+//! let info = ObjectInfo { size: object.len() as u64, content_type: None, name: "a.gif" };
+//! let mut extraction = Extraction::new(info, Features::all(), Limits::default());
+//! // The first GET, which also tells the size: bytes=0-65535.
+//! extraction.supply(0, object[..object.len().min(HEAD_BYTES as usize)].to_vec());
+//! let record = loop {
+//!     match extraction.step() {
+//!         Step::Need(ranges) => {
+//!             for r in ranges {
+//!                 extraction.supply(r.start, object[r.start as usize..r.end as usize].to_vec());
+//!             }
+//!         }
+//!         Step::Done(record) => break record,
+//!     }
+//! };
+//! assert_eq!(record.metadata.image_width, Some(64));
+//! ```
+//!
+//! # Conventions
+//!
+//! - **Dimensions** are those of the *stored* picture: the coded size before any
+//!   rotation, for every format (for HEIF and AVIF the primary item's `ispe`,
+//!   before `clap`, `irot` and `imir`). `Orientation` (images) and
+//!   `VideoStreams[].Rotate` say how to turn it for display.
+//! - **Orientation** is EXIF's, but for HEIF and AVIF it is what `irot` and
+//!   `imir` amount to where they are present, since those are what a viewer
+//!   applies there.
+//! - **ProduceTime** is RFC 3339 and never depends on this machine's zone. An
+//!   EXIF time takes `OffsetTimeOriginal`, else `OffsetTime`; without either the
+//!   offset is derived from GPS time where that lies within 14 hours and near a
+//!   quarter of an hour. Where nothing is known the local time is written with
+//!   `+00:00` and `Timezone` is absent: absence marks the zone as unknown.
+//!   QuickTime and MP4 times are UTC. Impossible dates give no `ProduceTime`.
+//! - **LatLong** is `"lat,long"` with six digits, dropped when out of range or
+//!   exactly 0,0.
+//! - **MediaType** is decided from the content. A name's extension only refines
+//!   what bytes cannot tell apart: kinds of text, and containers whose head is
+//!   ambiguous.
+//!
+//! # Safety
+//!
+//! Bytes come from strangers. Every length is checked, every loop and every
+//! allocation is bounded by [`Limits`], other people's parsers run behind
+//! `catch_unwind`, and what cannot be read becomes a [`Problem`] while what was
+//! read is kept.
+
+// Tests build their own bytes and may trust them.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod audio;
+mod bmff;
+mod bytes;
+mod codec;
+mod ctx;
+mod detect;
+mod document;
+mod extraction;
+mod image;
+mod metadata;
+mod source;
+mod text;
+mod text_file;
+mod time;
+mod video;
+
+use ctx::Ctx;
+use detect::Family;
+use source::Parse;
+
+pub use extraction::{
+    Detected, Extraction, Features, Limits, ObjectInfo, Problem, ProblemKind, Record, Step,
+};
+pub use metadata::{
+    Address, AudioStream, ExifMap, Image, MediaType, Metadata, SubtitleStream, VideoStream, exif_wire_json,
+};
+pub use source::{MissingRange, Reader, Source};
+
+/// Length of the first read of every object: `bytes=0-65535`.
+pub const HEAD_BYTES: u64 = 64 * 1024;
+
+/// An object up to this size is read whole as soon as its head does not do.
+pub const WHOLE_BYTES: u64 = 1024 * 1024;
+
+/// One pass: detect, then run the family's readers.
+pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
+    if !ctx.features.reads_object() || ctx.src.held_from(0).is_empty() {
+        return None;
+    }
+    ctx.kind = detect::detect(ctx);
+    let family = ctx.kind.family;
+    let what = ctx.kind.format;
+    let read = ctx.guarded(what, |ctx| read_family(ctx, family));
+    if let Some(Err(stop)) = read {
+        ctx.stopped(what, stop);
+    }
+    note_cut_texts(ctx);
+    if ctx.features.mime {
+        ctx.meta.content_type = Some(ctx.kind.mime.to_owned());
+        ctx.meta.media_type = Some(ctx.kind.media);
+    }
+    Some(Detected {
+        format: ctx.kind.format.to_owned(),
+        content_type: ctx.kind.mime.to_owned(),
+        media_type: ctx.kind.media,
+    })
+}
+
+fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
+    match ctx.kind.media {
+        // What a package is, only its directory tells.
+        _ if matches!(family, Family::Zip | Family::Ole) => document::read(ctx, family),
+        MediaType::Image if ctx.features.exif => image::read(ctx, family),
+        MediaType::Video | MediaType::Audio if ctx.features.media => match family {
+            Family::Mp4
+            | Family::Matroska
+            | Family::Avi
+            | Family::MpegTs
+            | Family::MpegPs
+            | Family::Flv
+            | Family::Asf => video::read(ctx, family),
+            _ => audio::read(ctx, family),
+        },
+        MediaType::Document if ctx.features.document => document::read(ctx, family),
+        _ => Ok(()),
+    }
+}
+
+/// Says which texts were cut at the limit.
+fn note_cut_texts(ctx: &mut Ctx<'_>) {
+    let m = &ctx.meta;
+    let texts = [
+        ("Title", &m.title),
+        ("Artist", &m.artist),
+        ("Album", &m.album),
+        ("Description", &m.description),
+        ("Copyright", &m.copyright),
+    ];
+    // A cut never leaves more than a character's bytes unused.
+    let floor = ctx.limits.max_text.saturating_sub(3);
+    let cut: Vec<&str> = texts
+        .iter()
+        .filter(|(_, t)| t.as_ref().is_some_and(|t| t.len() >= floor))
+        .map(|(name, _)| *name)
+        .collect();
+    for name in cut {
+        ctx.problem(ProblemKind::Limit, name, "cut at max_text");
+    }
+}

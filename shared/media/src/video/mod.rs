@@ -1,0 +1,31 @@
+//! Film containers.
+
+mod asf;
+mod avi;
+mod flv;
+mod mkv;
+mod mp4;
+mod mp4_entry;
+mod mp4_tags;
+mod mp4_track;
+mod ts;
+
+pub(crate) use mp4_entry::ac3_channels;
+
+use crate::ctx::Ctx;
+use crate::detect::Family;
+use crate::source::{Parse, Stop};
+
+/// Reads a container of a known family.
+pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
+    match family {
+        Family::Mp4 => mp4::read(ctx),
+        Family::Matroska => mkv::read(ctx),
+        Family::Avi => avi::read(ctx),
+        Family::Flv => flv::read(ctx),
+        Family::Asf => asf::read(ctx),
+        Family::MpegTs => ts::read(ctx),
+        Family::MpegPs => ts::program(ctx),
+        _ => Err(Stop::Unsupported("this container is not read")),
+    }
+}
