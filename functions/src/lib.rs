@@ -11,8 +11,13 @@ use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::{Code, Context, telemetry};
 use serde_json::{Value, json};
 
+/// A function's whole life. Boxed, because its type is deeper than the compiler
+/// goes in one piece.
+pub type Run = std::pin::Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
 /// An error as the Lambda runtime reports it: `errorType` is the API's code,
 /// and only what the caller may see is in the message.
+#[derive(Debug)]
 struct Failure(mediadex_core::Error);
 
 impl From<Failure> for Diagnostic {
@@ -35,109 +40,125 @@ fn fail(action: &str, id: &str, error: mediadex_core::Error) -> Failure {
 ///
 /// # Errors
 /// When the runtime's API fails, or there is no such operation.
-pub async fn run_operation(name: &'static str) -> Result<(), Error> {
-    telemetry::init_json();
-    let ctx = Context::from_env().await;
-    let row = operation(name).ok_or_else(|| format!("there is no operation {name}"))?;
-    let ctx = &ctx;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let id = request_id();
-        let params = match event.payload {
-            Value::Object(params) => params,
-            Value::Null => Params::new(),
-            _ => {
-                let error = mediadex_core::Error::invalid_argument("The event must be a JSON object of parameters.");
-                return Err(fail(name, &id, error));
-            }
-        };
-        row.run(ctx, &Call { request_id: id.clone() }, params)
-            .await
-            .map(Value::Object)
-            .map_err(|error| fail(name, &id, error))
-    }))
-    .await
+pub fn run_operation(name: &'static str) -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let row = operation(name).ok_or_else(|| format!("there is no operation {name}"))?;
+        let ctx = &ctx;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = request_id();
+            let params = match event.payload {
+                Value::Object(params) => params,
+                Value::Null => Params::new(),
+                _ => {
+                    let error = mediadex_core::Error::invalid_argument(
+                        "The event must be a JSON object of parameters.",
+                    );
+                    return Err(fail(name, &id, error));
+                }
+            };
+            row.run(ctx, &Call { request_id: id.clone() }, params)
+                .await
+                .map(Value::Object)
+                .map_err(|error| fail(name, &id, error))
+        }))
+        .await
+    })
 }
 
 /// Runs the worker for events of object storage.
 ///
 /// # Errors
 /// When the runtime's API fails.
-pub async fn run_object_events() -> Result<(), Error> {
-    telemetry::init_json();
-    let ctx = Context::from_env().await;
-    let ctx = &ctx;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let id = event.context.request_id;
-        on_object_event(ctx, event.payload).await.map_err(|error| fail("on-object-event", &id, error))
-    }))
-    .await
+pub fn run_object_events() -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let ctx = &ctx;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = event.context.request_id;
+            on_object_event(ctx, event.payload).await.map_err(|error| fail("on-object-event", &id, error))
+        }))
+        .await
+    })
 }
 
 /// Runs the worker for index tasks.
 ///
 /// # Errors
 /// When the runtime's API fails.
-pub async fn run_work() -> Result<(), Error> {
-    telemetry::init_json();
-    let ctx = Context::from_env().await;
-    let ctx = &ctx;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let id = event.context.request_id;
-        run_work_event(ctx, event.payload).await.map_err(|error| fail("on-work", &id, error))
-    }))
-    .await
+pub fn run_work() -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let ctx = &ctx;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = event.context.request_id;
+            run_work_event(ctx, event.payload).await.map_err(|error| fail("on-work", &id, error))
+        }))
+        .await
+    })
 }
 
 /// Runs a step of a scan.
 ///
 /// # Errors
 /// When the runtime's API fails.
-pub async fn run_scan() -> Result<(), Error> {
-    telemetry::init_json();
-    let ctx = Context::from_env().await;
-    let ctx = &ctx;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let id = event.context.request_id;
-        let step: ScanStep = serde_json::from_value(event.payload).map_err(|error| {
-            let error = mediadex_core::Error::invalid_argument(format!("The event is no step of a scan: {error}"));
-            fail("scan", &id, error)
-        })?;
-        run_step(ctx, step, &id).await.map_err(|error| fail("scan", &id, error))
-    }))
-    .await
+pub fn run_scan() -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let ctx = &ctx;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = event.context.request_id;
+            let step: ScanStep = serde_json::from_value(event.payload).map_err(|error| {
+                let error = mediadex_core::Error::invalid_argument(format!(
+                    "The event is no step of a scan: {error}"
+                ));
+                fail("scan", &id, error)
+            })?;
+            run_step(ctx, step, &id).await.map_err(|error| fail("scan", &id, error))
+        }))
+        .await
+    })
 }
 
 /// Runs the front door behind a function URL.
 ///
 /// # Errors
 /// When the runtime's API fails, or no access keys are configured.
-pub async fn run_gateway() -> Result<(), Error> {
-    telemetry::init_json();
-    let ctx = Context::from_env().await;
-    let gateway = &match &ctx.config.access_keys_secret {
-        Some(secret) => {
-            let sdk = mediadex_core::context::sdk_config().await;
-            Gateway::new(ctx.clone(), std::sync::Arc::new(SecretsManagerKeys::new(&sdk, secret)))
-        }
-        // For `cargo lambda watch` beside the local cloud.
-        None => match (std::env::var("MEDIADEX_ACCESS_KEY_ID"), std::env::var("MEDIADEX_ACCESS_KEY_SECRET")) {
-            (Ok(id), Ok(secret)) => {
-                Gateway::new(ctx.clone(), std::sync::Arc::new(StaticKeys::single(&id, &secret)))
+pub fn run_gateway() -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let gateway = &match &ctx.config.access_keys_secret {
+            Some(secret) => {
+                let sdk = mediadex_core::context::sdk_config().await;
+                Gateway::new(ctx.clone(), std::sync::Arc::new(SecretsManagerKeys::new(&sdk, secret)))
             }
-            _ => return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into()),
-        },
-    };
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let answer = match read_request(&event.payload) {
-            Some(request) => gateway.handle(request).await,
+            // For `cargo lambda watch` beside the local cloud.
             None => {
-                let code = Code::InvalidArgument.text();
-                HttpResponse::json(400, &json!({"Code": code, "Message": "not an HTTP request"}), "")
+                match (std::env::var("MEDIADEX_ACCESS_KEY_ID"), std::env::var("MEDIADEX_ACCESS_KEY_SECRET")) {
+                    (Ok(id), Ok(secret)) => {
+                        Gateway::new(ctx.clone(), std::sync::Arc::new(StaticKeys::single(&id, &secret)))
+                    }
+                    _ => return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into()),
+                }
             }
         };
-        Ok::<Value, Error>(write_response(answer))
-    }))
-    .await
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let answer = match read_request(&event.payload) {
+                Some(request) => gateway.handle(request).await,
+                None => {
+                    let code = Code::InvalidArgument.text();
+                    HttpResponse::json(400, &json!({"Code": code, "Message": "not an HTTP request"}), "")
+                }
+            };
+            Ok::<Value, Error>(write_response(answer))
+        }))
+        .await
+    })
 }
 
 /// A function URL's event (payload format 2.0) as a request.

@@ -14,7 +14,12 @@ use tokio_util::sync::CancellationToken;
 const MAX_BODY: usize = 7 * 1024 * 1024;
 
 /// Serves the gateway until told to stop.
-pub(crate) fn serve(tasks: &mut JoinSet<()>, listener: TcpListener, gateway: Gateway, stop: CancellationToken) {
+pub(crate) fn serve(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    gateway: Gateway,
+    stop: CancellationToken,
+) {
     let router = Router::new().fallback(answer).with_state(gateway);
     tasks.spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -31,7 +36,9 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response<Bo
     let headers = head
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     let request = HttpRequest {
         method: head.method.as_str().to_owned(),

@@ -61,8 +61,9 @@ impl Api {
             .with_context(|| format!("{} does not answer; is `mediadex up` running?", self.endpoint))?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await?.to_bytes();
-        let body = serde_json::from_slice(&body)
-            .with_context(|| format!("{} answered with something else than JSON (HTTP {status})", self.endpoint))?;
+        let body = serde_json::from_slice(&body).with_context(|| {
+            format!("{} answered with something else than JSON (HTTP {status})", self.endpoint)
+        })?;
         Ok(Reply { status, body })
     }
 }
@@ -79,7 +80,9 @@ pub fn read_arguments(arguments: &[String]) -> anyhow::Result<Params> {
             bail!("{argument:?} is not of the form Key=value");
         };
         let parsed = match value.chars().next() {
-            Some('{' | '[') => serde_json::from_str(value).with_context(|| format!("the value of {key} is not JSON"))?,
+            Some('{' | '[') => {
+                serde_json::from_str(value).with_context(|| format!("the value of {key} is not JSON"))?
+            }
             _ => Value::String(value.to_owned()),
         };
         params.insert(key.to_owned(), parsed);

@@ -116,7 +116,8 @@ async fn bind(port: u16) -> anyhow::Result<TcpListener> {
 
 /// Takes the state directory for this process alone.
 fn lock(path: &Path) -> anyhow::Result<std::fs::File> {
-    std::fs::create_dir_all(path).with_context(|| format!("the state directory {} cannot be made", path.display()))?;
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("the state directory {} cannot be made", path.display()))?;
     let file = std::fs::File::options().create(true).truncate(false).write(true).open(path.join("lock"))?;
     if file.try_lock().is_err() {
         bail!(
@@ -200,8 +201,7 @@ impl Cloud {
 
         let keys = StaticKeys::single(&options.access_key_id, &options.access_key_secret);
         api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone(), Arc::new(keys)), stop.clone());
-        let cloud =
-            Self { ctx, endpoints, store, scans, stop, tasks, _lock: held, _temporary: temporary };
+        let cloud = Self { ctx, endpoints, store, scans, stop, tasks, _lock: held, _temporary: temporary };
         cloud.take_up().await?;
         Ok(cloud)
     }
@@ -259,7 +259,8 @@ fn context(options: &CloudOptions, endpoints: Endpoints, dispatch: Arc<LocalDisp
         .endpoint_url(format!("http://{}", endpoints.s3))
         .force_path_style(true)
         .build();
-    let sns = aws_sdk_sns::config::Builder::from(&sdk).endpoint_url(format!("http://{}", endpoints.sns)).build();
+    let sns =
+        aws_sdk_sns::config::Builder::from(&sdk).endpoint_url(format!("http://{}", endpoints.sns)).build();
     Context::with_clients(
         aws_sdk_dynamodb::Client::from_conf(dynamodb),
         aws_sdk_s3::Client::from_conf(s3),

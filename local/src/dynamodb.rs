@@ -41,7 +41,9 @@ pub(crate) async fn serve(
         }
     });
     tasks.spawn(async move {
-        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await {
+        if let Err(error) =
+            dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await
+        {
             tracing::error!(error, "the DynamoDB endpoint ended");
         }
     });

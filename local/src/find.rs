@@ -93,7 +93,8 @@ fn split(query: &str) -> Located<Vec<Term>> {
         match (c, quote) {
             ('"', None) => {
                 quote = Some(position);
-                let term = current.get_or_insert_with(|| Term { position, text: String::new(), quoted: false });
+                let term =
+                    current.get_or_insert_with(|| Term { position, text: String::new(), quoted: false });
                 term.quoted = term.quoted || term.text.is_empty() || term.text == "-";
             }
             ('"', Some(_)) => quote = None,
@@ -126,7 +127,8 @@ fn condition(term: &Term) -> Located<Value> {
         return Ok(wrap(json!({"Field": "Filename", "Operation": "match-phrase", "Value": text})));
     };
     let (name, rest) = text.split_at(at);
-    let operators = [("!=", "ne"), (">=", "gte"), ("<=", "lte"), (":", "eq"), ("=", "eq"), (">", "gt"), ("<", "lt")];
+    let operators =
+        [("!=", "ne"), (">=", "gte"), ("<=", "lte"), (":", "eq"), ("=", "eq"), (">", "gt"), ("<", "lt")];
     let characters = name.chars().count() + shift;
     let Some((sign, operation)) = operators.iter().find(|(sign, _)| rest.starts_with(sign)) else {
         return Err((characters, "expected one of : = != > >= < <=".into()));
@@ -158,7 +160,12 @@ fn fields_of(name: &str) -> Result<Vec<String>, String> {
     if let Some((_, fields)) = SHORT.iter().find(|(short, _)| *short == folded) {
         return Ok(fields.iter().map(|field| (*field).to_owned()).collect());
     }
-    let maps = [("label.", "CustomLabels."), ("labels.", "CustomLabels."), ("exif.", "EXIF."), ("tag.", "OSSTagging.")];
+    let maps = [
+        ("label.", "CustomLabels."),
+        ("labels.", "CustomLabels."),
+        ("exif.", "EXIF."),
+        ("tag.", "OSSTagging."),
+    ];
     for (short, map) in maps {
         if folded.starts_with(short) && folded.len() > short.len() {
             return Ok(vec![format!("{map}{}", name.get(short.len()..).unwrap_or_default())]);
@@ -171,7 +178,10 @@ fn fields_of(name: &str) -> Result<Vec<String>, String> {
         Some(entry) => Ok(vec![entry.path.to_owned()]),
         None => {
             let known: Vec<&str> = SHORT.iter().map(|(short, _)| *short).collect();
-            Err(format!("there is no field {name:?}; there are {}, label.NAME, exif.TAG and all fields of the API", known.join(", ")))
+            Err(format!(
+                "there is no field {name:?}; there are {}, label.NAME, exif.TAG and all fields of the API",
+                known.join(", ")
+            ))
         }
     }
 }
@@ -217,7 +227,11 @@ fn compare(field: &str, operation: &str, value: &str) -> Result<Value, String> {
         }
         _ if equal => match value.strip_suffix('*') {
             Some(prefix) => Ok(leaf(field, "prefix", prefix)),
-            None if matches!(field, "Filename" | "Title" | "Artist" | "Album" | "AlbumArtist" | "Authors" | "Description") => {
+            None if matches!(
+                field,
+                "Filename" | "Title" | "Artist" | "Album" | "AlbumArtist" | "Authors" | "Description"
+            ) =>
+            {
                 Ok(leaf(field, "match-phrase", value))
             }
             None => Ok(leaf(field, "eq", value)),
@@ -317,7 +331,9 @@ mod tests {
             ("taken>2020-02", Some(leaf("ProduceTime", "gte", "2020-03-01T00:00:00Z"))),
             (
                 "type:image make:\"Canon Inc\"",
-                Some(json!({"Operation": "and", "SubQueries": [eq("MediaType", "image"), eq("EXIF.Make", "Canon Inc")]})),
+                Some(
+                    json!({"Operation": "and", "SubQueries": [eq("MediaType", "image"), eq("EXIF.Make", "Canon Inc")]}),
+                ),
             ),
             (
                 "width>=4000",
@@ -326,7 +342,9 @@ mod tests {
             ),
             (
                 "size:10..20",
-                Some(json!({"Operation": "and", "SubQueries": [leaf("Size", "gte", "10"), leaf("Size", "lte", "20")]})),
+                Some(
+                    json!({"Operation": "and", "SubQueries": [leaf("Size", "gte", "10"), leaf("Size", "lte", "20")]}),
+                ),
             ),
             (
                 "taken:2020..2022",

@@ -47,7 +47,10 @@ fn dataset_name(bucket: &str) -> String {
 ///
 /// # Errors
 /// When a path is no folder, or one is named twice or lies in another.
-pub fn name_folders(folders: &[PathBuf], known: &mut BTreeMap<PathBuf, String>) -> anyhow::Result<Vec<Folder>> {
+pub fn name_folders(
+    folders: &[PathBuf],
+    known: &mut BTreeMap<PathBuf, String>,
+) -> anyhow::Result<Vec<Folder>> {
     let mut named: Vec<Folder> = Vec::with_capacity(folders.len());
     for folder in folders {
         let path = folder.canonicalize().with_context(|| format!("{} cannot be opened", folder.display()))?;
@@ -62,7 +65,8 @@ pub fn name_folders(folders: &[PathBuf], known: &mut BTreeMap<PathBuf, String>) 
             None => {
                 let base = bucket_name(&path.file_name().unwrap_or_default().to_string_lossy());
                 let is_free = |name: &String| {
-                    !known.values().any(|taken| taken == name) && !named.iter().any(|other| other.bucket == *name)
+                    !known.values().any(|taken| taken == name)
+                        && !named.iter().any(|other| other.bucket == *name)
                 };
                 let numbered = (2..).map(|number| format!("{base}-{number}"));
                 let bucket = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);

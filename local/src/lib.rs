@@ -7,6 +7,7 @@ pub mod client;
 pub mod cloud;
 pub mod find;
 pub mod folders;
+pub mod runtime_api;
 pub mod table;
 pub mod up;
 

@@ -56,7 +56,12 @@ struct Up {
 #[derive(Args, Clone)]
 struct Key {
     /// Access key id.
-    #[arg(long = "access-key-id", env = "MEDIADEX_ACCESS_KEY_ID", default_value = "mediadex", hide_env_values = true)]
+    #[arg(
+        long = "access-key-id",
+        env = "MEDIADEX_ACCESS_KEY_ID",
+        default_value = "mediadex",
+        hide_env_values = true
+    )]
     id: String,
     /// Its secret.
     #[arg(
@@ -163,7 +168,9 @@ fn main() -> ExitCode {
 async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
     // Parsed here rather than by clap: `up` has no options for them, so that
     // no secret stands in a process list.
-    let variable = |name: &str, default: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or(default.into());
+    let variable = |name: &str, default: &str| {
+        std::env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or(default.into())
+    };
     let state = match (args.ephemeral, args.state) {
         (true, _) => StateDir::Ephemeral,
         (false, Some(path)) => StateDir::Path(std::path::absolute(path)?),

@@ -40,7 +40,13 @@ impl Scans {
     ///
     /// # Errors
     /// When the run cannot be stored.
-    pub async fn difference(&self, project: &str, dataset: &str, bucket: &str, prefix: &str) -> Result<(), Error> {
+    pub async fn difference(
+        &self,
+        project: &str,
+        dataset: &str,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<(), Error> {
         let dataset = self.ctx.db.dataset(project, dataset).await?;
         let run = Run::new(RunKind::Full, &model::run_id(), &dataset, bucket, prefix);
         self.ctx.db.create_run(&run).await?;

@@ -15,9 +15,8 @@ fn hmac(key: &[u8], text: &str) -> Option<Vec<u8>> {
 }
 
 fn canonical_query(query: &str) -> String {
-    let recode = |text: &str| {
-        utf8_percent_encode(&percent_decode_str(text).decode_utf8_lossy(), RESERVED).to_string()
-    };
+    let recode =
+        |text: &str| utf8_percent_encode(&percent_decode_str(text).decode_utf8_lossy(), RESERVED).to_string();
     let mut pairs: Vec<String> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -39,7 +38,8 @@ pub(crate) fn is_signed(head: &Parts, body: &[u8], access_key_id: &str, secret: 
 fn check(head: &Parts, body: &[u8], access_key_id: &str, secret: &str) -> Option<bool> {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let rest = header("authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
-    let part = |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
+    let part =
+        |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     let (credential, signed, signature) = (part("Credential")?, part("SignedHeaders")?, part("Signature")?);
     let mut scope = credential.split('/');
     let (id, day, region, service) = (scope.next()?, scope.next()?, scope.next()?, scope.next()?);
@@ -54,8 +54,13 @@ fn check(head: &Parts, body: &[u8], access_key_id: &str, secret: &str) -> Option
     }
     let mut headers = String::new();
     for name in signed.split(';') {
-        let values: Vec<&str> =
-            head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim).collect();
+        let values: Vec<&str> = head
+            .headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .map(str::trim)
+            .collect();
         headers.push_str(&format!("{name}:{}\n", values.join(",")));
     }
     let canonical = format!(

@@ -110,7 +110,10 @@ impl Topics {
     fn topic(&self, arn: Option<&String>) -> Result<String, Fault> {
         let name = arn.and_then(|arn| arn.rsplit(':').next()).unwrap_or_default().to_owned();
         let known = self.with(|db| {
-            Ok(db.query_row("SELECT 1 FROM topics WHERE name = ?1", [&name], |_| Ok(())).optional()?.is_some())
+            Ok(db
+                .query_row("SELECT 1 FROM topics WHERE name = ?1", [&name], |_| Ok(()))
+                .optional()?
+                .is_some())
         })?;
         if known { Ok(name) } else { Err(not_found()) }
     }
@@ -152,7 +155,8 @@ impl Topics {
             }
             "GetTopicAttributes" => {
                 let name = self.topic(form.get("TopicArn"))?;
-                let entry = |key: &str, value: &str| format!("<entry><key>{key}</key><value>{value}</value></entry>");
+                let entry =
+                    |key: &str, value: &str| format!("<entry><key>{key}</key><value>{value}</value></entry>");
                 Ok(format!(
                     "<Attributes>{}{}</Attributes>",
                     entry("TopicArn", &arn(&name)),
@@ -273,7 +277,8 @@ impl Topics {
                 "DELETE FROM messages WHERE topic = ?1 AND number <= (SELECT MAX(number) FROM messages) - ?2",
                 params![topic, KEPT],
             )?;
-            let mut statement = db.prepare("SELECT arn, endpoint, raw FROM subscriptions WHERE topic = ?1")?;
+            let mut statement =
+                db.prepare("SELECT arn, endpoint, raw FROM subscriptions WHERE topic = ?1")?;
             let rows = statement
                 .query_map([topic], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect::<Result<_, _>>()?;
@@ -441,14 +446,19 @@ async fn list_topics(State(topics): State<Topics>, headers: HeaderMap) -> Respon
     }
 }
 
-async fn list_messages(State(topics): State<Topics>, PathParam(name): PathParam<String>, headers: HeaderMap) -> Response {
+async fn list_messages(
+    State(topics): State<Topics>,
+    PathParam(name): PathParam<String>,
+    headers: HeaderMap,
+) -> Response {
     if !is_local(&headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let messages = topics.topic(Some(&name)).and_then(|name| {
         topics.with(|db| {
-            let mut statement =
-                db.prepare("SELECT id, time, subject, message FROM messages WHERE topic = ?1 ORDER BY number")?;
+            let mut statement = db.prepare(
+                "SELECT id, time, subject, message FROM messages WHERE topic = ?1 ORDER BY number",
+            )?;
             let rows = statement.query_map([name], |row| {
                 let message: String = row.get(3)?;
                 Ok(json!({

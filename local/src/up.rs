@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -276,8 +276,11 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
         println!("{}", serde_json::to_string(&line)?);
     }
     let program = std::env::args().next().unwrap_or_else(|| "mediadex".into());
-    let endpoint =
-        if at.api.port() == crate::DEFAULT_PORT { String::new() } else { format!(" --endpoint http://{}", at.api) };
+    let endpoint = if at.api.port() == crate::DEFAULT_PORT {
+        String::new()
+    } else {
+        format!(" --endpoint http://{}", at.api)
+    };
     eprintln!("mediadex is up");
     eprintln!("  API       http://{}   access key {}", at.api, options.cloud.access_key_id);
     eprintln!("  S3        http://{}   the same key, path-style addresses", at.s3);
@@ -287,7 +290,13 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
         eprintln!("  state     {}", path.display());
     }
     for one in indexed {
-        eprintln!("dataset {}: {} files, {} of {}", one.dataset, one.files, crate::table::bytes(one.bytes), one.dir);
+        eprintln!(
+            "dataset {}: {} files, {} of {}",
+            one.dataset,
+            one.files,
+            crate::table::bytes(one.bytes),
+            one.dir
+        );
     }
     if !indexed.is_empty() {
         eprintln!("indexed in {:.1} s; changes of the folders are followed", took.as_secs_f64());
@@ -295,7 +304,9 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
     let dataset = indexed.first().map_or("DATASET", |one| one.dataset.as_str());
     eprintln!("next, in another terminal:");
     eprintln!("  {program} find {dataset} 'type:image width>=1000' --sort -size{endpoint}");
-    eprintln!("  {program} call GetDataset ProjectName={PROJECT} DatasetName={dataset} WithStatistics=true{endpoint}");
+    eprintln!(
+        "  {program} call GetDataset ProjectName={PROJECT} DatasetName={dataset} WithStatistics=true{endpoint}"
+    );
     eprintln!("Ctrl-C stops");
     Ok(())
 }

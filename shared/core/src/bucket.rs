@@ -64,7 +64,8 @@ pub async fn unfollow(ctx: &Context, bucket: &str) -> Result<()> {
     if !entries.iter().any(|entry| entry.id() == Some(ENTRY)) {
         return Ok(());
     }
-    present.queue_configurations = Some(entries.into_iter().filter(|entry| entry.id() != Some(ENTRY)).collect());
+    present.queue_configurations =
+        Some(entries.into_iter().filter(|entry| entry.id() != Some(ENTRY)).collect());
     write(ctx, bucket, present).await
 }
 
@@ -88,7 +89,9 @@ pub async fn check(ctx: &Context, bucket: &str) -> Result<()> {
 
 async fn read(ctx: &Context, bucket: &str) -> Result<NotificationConfiguration> {
     let reply = ctx.s3.get_bucket_notification_configuration().bucket(bucket).send().await;
-    let reply = reply.map_err(|error| refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string()))?;
+    let reply = reply.map_err(|error| {
+        refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string())
+    })?;
     Ok(NotificationConfiguration::builder()
         .set_topic_configurations(reply.topic_configurations)
         .set_queue_configurations(reply.queue_configurations)
@@ -105,7 +108,9 @@ async fn write(ctx: &Context, bucket: &str, configuration: NotificationConfigura
         .notification_configuration(configuration)
         .send()
         .await;
-    reply.map_err(|error| refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string()))?;
+    reply.map_err(|error| {
+        refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string())
+    })?;
     Ok(())
 }
 

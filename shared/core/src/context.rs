@@ -44,8 +44,7 @@ impl Context {
 
     /// Builds the clients from a given SDK configuration.
     pub fn new(sdk: &SdkConfig, config: Config, dispatch: Arc<dyn Dispatch>) -> Self {
-        let s3_config =
-            aws_sdk_s3::config::Builder::from(sdk).force_path_style(config.s3_path_style).build();
+        let s3_config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(config.s3_path_style).build();
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         Self::with_clients(
             dynamodb,

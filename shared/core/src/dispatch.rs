@@ -80,8 +80,14 @@ impl Dispatch for CloudDispatch {
             Work::Scan { run } => {
                 // The run is the execution's name: starting it twice starts it once.
                 let input = serde_json::json!({ "run": run }).to_string();
-                let sent =
-                    self.sfn.start_execution().state_machine_arn(&self.machine).name(run).input(input).send().await;
+                let sent = self
+                    .sfn
+                    .start_execution()
+                    .state_machine_arn(&self.machine)
+                    .name(run)
+                    .input(input)
+                    .send()
+                    .await;
                 if let Err(error) = sent {
                     let error = error.into_service_error();
                     if !error.is_execution_already_exists() {

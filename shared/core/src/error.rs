@@ -161,7 +161,10 @@ impl Error {
 
     /// `InvalidJSON`: `why` names the place.
     pub fn invalid_json(parameter: &str, why: impl fmt::Display) -> Self {
-        Self::new(Code::InvalidJson, format!("The parameter {parameter} is not valid JSON of its type: {why}."))
+        Self::new(
+            Code::InvalidJson,
+            format!("The parameter {parameter} is not valid JSON of its type: {why}."),
+        )
     }
 
     /// `LimitExceededError`; the message names the limit.
@@ -176,7 +179,10 @@ impl Error {
 
     /// `ResourceAlreadyExists` for a kind of resource.
     pub fn already_exists(kind: &str, name: &str) -> Self {
-        Self::new(Code::ResourceAlreadyExists, format!("The specified resource {kind} already exists. ({name})"))
+        Self::new(
+            Code::ResourceAlreadyExists,
+            format!("The specified resource {kind} already exists. ({name})"),
+        )
     }
 
     /// `ResourceNotEmpty`; the message says what is left.

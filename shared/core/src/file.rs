@@ -37,7 +37,10 @@ impl FileView {
         let project = ctx.db.project(&dataset.project).await?;
         let target = Target::new(dataset, &project.template_id);
         let lacking = (!target.template.lacking.is_empty()).then(|| {
-            format!("operators of the template that are not available: {}", target.template.lacking.join(", "))
+            format!(
+                "operators of the template that are not available: {}",
+                target.template.lacking.join(", ")
+            )
         });
         Ok(Self {
             project: dataset.project.clone(),
@@ -92,8 +95,12 @@ impl FileView {
             file.insert("CustomId".to_owned(), Value::from(id.as_str()));
         }
         if !row.user.custom_labels.is_empty() {
-            let labels =
-                row.user.custom_labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+            let labels = row
+                .user
+                .custom_labels
+                .iter()
+                .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+                .collect();
             file.insert("CustomLabels".to_owned(), Value::Object(labels));
         }
         Ok(file)

@@ -1,7 +1,7 @@
 //! Scores the extractor against the corpus' ground truth (exiftool, ffprobe,
 //! pdfinfo), and counts reads, bytes and time.
 //!
-//! `cargo run --release -p mediadex-media --example score [CORPUS] [--all] [--dump SUBSTRING]`
+//! `cargo run --release -p mediadex-media --example score [CORPUS] [--dump SUBSTRING]`
 //!
 //! The corpus is the argument, else `MEDIADEX_CORPUS`, else `../shared/corpus`
 //! beside the workspace. `--dump` prints the records of matching paths instead.
@@ -106,7 +106,7 @@ fn family(t: &Value) -> &'static str {
         () if !t["video_codec"].is_null() => "video",
         () if !t["ff_format"].is_null() && (!t["audio_codec"].is_null() || t["width"].is_null()) => "audio",
         () if !t["ff_format"].is_null() => "video",
-        () if mime.starts_with("image/") => "image",
+        () if mime.starts_with("image/") || mime.ends_with("photoshop") => "image",
         () if mime.starts_with("text/") => "text",
         () if mime.starts_with("application/") => "office",
         () if mime.starts_with("video/") => "video",
@@ -127,8 +127,15 @@ fn compare(t: &Value, path: &str, r: &Record, checks: &mut Vec<Check>) {
         _ => false,
     };
     if let Some(want) = t["content_type"].as_str().and_then(|c| c.split('/').next()) {
-        let want = if want == "text" || want == "application" { "document" } else { want };
-        if matches!(want, "image" | "video" | "audio" | "document") {
+        let packed =
+            t["content_type"].as_str().is_some_and(|c| c.ends_with("/zip") || c.ends_with("java-archive"));
+        let want = match want {
+            _ if family == "image" => "image",
+            "text" | "application" if !packed => "document",
+            "application" => "archive",
+            other => other,
+        };
+        if matches!(want, "image" | "video" | "audio" | "document" | "archive") {
             check("media type", m["MediaType"] == want, &Value::from(want), m["MediaType"].to_string());
         }
     }

@@ -157,6 +157,9 @@ pub struct Record {
     pub metadata: Metadata,
     /// What the object was taken for; absent where nothing was read.
     pub detected: Option<Detected>,
+    /// XXH3-128 of the whole object in hex, where all of it was read anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
     /// Ranges supplied, in order.
     pub ranges_read: Vec<Range<u64>>,
     /// Bytes supplied.
@@ -291,10 +294,15 @@ impl Extraction {
         let detected = crate::extract(&mut ctx);
         let Ctx { meta, problems, .. } = ctx;
         let missing = self.source.take_missing();
+        let whole = self.source.held_from(0);
+        let content_hash =
+            (missing.is_empty() && !whole.is_empty() && whole.len() as u64 == self.source.size())
+                .then(|| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(whole)));
         self.cpu = self.cpu.saturating_add(start.elapsed());
         let record = Record {
             metadata: meta,
             detected,
+            content_hash,
             ranges_read: self.ranges_read.clone(),
             bytes_read: self.bytes_read,
             cpu: self.cpu,

@@ -40,12 +40,17 @@
 //!   offset is derived from GPS time where that lies within 14 hours and near a
 //!   quarter of an hour. Where nothing is known the local time is written with
 //!   `+00:00` and `Timezone` is absent: absence marks the zone as unknown.
-//!   QuickTime and MP4 times are UTC. Impossible dates give no `ProduceTime`.
+//!   QuickTime and MP4 times are UTC, and where they were taken stays unknown,
+//!   unless the file gives a local time with its offset. Impossible dates give no `ProduceTime`.
 //! - **LatLong** is `"lat,long"` with six digits, dropped when out of range or
 //!   exactly 0,0.
 //! - **MediaType** is decided from the content. A name's extension only refines
 //!   what bytes cannot tell apart: kinds of text, and containers whose head is
 //!   ambiguous.
+//!
+//! - **Sound alone in a film's container** (MP4, Matroska, ASF, Ogg) is `audio`.
+//!   That is seen by the media reader: with [`Features::media`] off such an object
+//!   is named by its container.
 //!
 //! # Safety
 //!
@@ -65,6 +70,8 @@ mod ctx;
 mod detect;
 mod document;
 mod extraction;
+#[cfg(feature = "geocode")]
+mod geocode;
 mod image;
 mod metadata;
 mod source;
@@ -85,6 +92,13 @@ pub use metadata::{
 };
 pub use source::{MissingRange, Reader, Source};
 
+/// Whether this build resolves Addresses (cargo feature `geocode`). Where it does
+/// not, [`Features::geocode`] has no effect, and the caller names ReGEO as lacking.
+pub const GEOCODE: bool = cfg!(feature = "geocode");
+
+#[cfg(feature = "geocode")]
+pub use geocode::locate;
+
 /// Length of the first read of every object: `bytes=0-65535`.
 pub const HEAD_BYTES: u64 = 64 * 1024;
 
@@ -104,6 +118,8 @@ pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
         ctx.stopped(what, stop);
     }
     note_cut_texts(ctx);
+    #[cfg(feature = "geocode")]
+    add_address(ctx);
     if ctx.features.mime {
         ctx.meta.content_type = Some(ctx.kind.mime.to_owned());
         ctx.meta.media_type = Some(ctx.kind.media);
@@ -118,7 +134,10 @@ pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
 fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
     match ctx.kind.media {
         // What a package is, only its directory tells.
-        _ if matches!(family, Family::Zip | Family::Ole) => document::read(ctx, family),
+        _ if matches!(family, Family::Zip | Family::Ole) => {
+            let f = ctx.features;
+            if f.mime || f.document || f.archive { document::read(ctx, family) } else { Ok(()) }
+        }
         MediaType::Image if ctx.features.exif => image::read(ctx, family),
         MediaType::Video | MediaType::Audio if ctx.features.media => match family {
             Family::Mp4
@@ -154,5 +173,17 @@ fn note_cut_texts(ctx: &mut Ctx<'_>) {
         .collect();
     for name in cut {
         ctx.problem(ProblemKind::Limit, name, "cut at max_text");
+    }
+}
+
+#[cfg(feature = "geocode")]
+fn add_address(ctx: &mut Ctx<'_>) {
+    if !ctx.features.geocode {
+        return;
+    }
+    let place = ctx.meta.lat_long.as_deref().and_then(|t| t.split_once(','));
+    let place = place.and_then(|(lat, long)| Some((lat.parse().ok()?, long.parse().ok()?)));
+    if let Some((lat, long)) = place {
+        ctx.meta.addresses = ctx.guarded("addresses", |_| locate(lat, long)).flatten().into_iter().collect();
     }
 }

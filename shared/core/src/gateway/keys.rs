@@ -104,7 +104,8 @@ fn parse(text: &str) -> Result<HashMap<String, AccessKey>> {
         return Ok(HashMap::from([(simple.access_key_id, key)]));
     }
     // The text is a secret: its parse error, which quotes it, is not passed on.
-    serde_json::from_str(text).map_err(|_| Error::internal("the secret of the access keys has an unknown form"))
+    serde_json::from_str(text)
+        .map_err(|_| Error::internal("the secret of the access keys has an unknown form"))
 }
 
 #[async_trait]

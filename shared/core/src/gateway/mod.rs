@@ -15,6 +15,7 @@ mod sign;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 pub use http::{HttpRequest, HttpResponse};
@@ -24,7 +25,7 @@ pub use sign::{SignedRequest, sign_acs3};
 
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
-use crate::model::request_id;
+use crate::model::{Timestamp, request_id};
 use crate::operation::{Call, Params, operation};
 
 /// The API version that is served.
@@ -59,13 +60,18 @@ impl Gateway {
         let started = Instant::now();
         let id = request_id();
         if request.method == "GET" && request.path == "/healthz" {
-            return HttpResponse::json(200, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}), &id);
+            return HttpResponse::json(
+                200,
+                &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}),
+                &id,
+            );
         }
         if let Some(answer) = image_search(&request, &id) {
             return answer;
         }
         let action = request.action().unwrap_or_default();
-        let result = self.call(&request, &id).await;
+        let call: BoxFuture<'_, Result<Params>> = Box::pin(self.call(&request, &id));
+        let result = call.await;
         let (status, body) = match &result {
             Ok(reply) => (200, Value::Object(reply.clone())),
             Err(error) => (error.code().status(), error_body(error, &id, &self.ctx.config.region)),
@@ -91,12 +97,15 @@ impl Gateway {
             ));
         }
         if request.method != "POST" && request.method != "GET" {
-            return Err(Error::with_code(Code::UnsupportedHttpMethod, "This method is not supported; use POST."));
+            return Err(Error::with_code(
+                Code::UnsupportedHttpMethod,
+                "This method is not supported; use POST.",
+            ));
         }
         let principal = self.authenticate(request).await?;
-        let action = request
-            .action()
-            .ok_or_else(|| Error::with_code(Code::Missing("Action".into()), "Action is mandatory for this action."))?;
+        let action = request.action().ok_or_else(|| {
+            Error::with_code(Code::Missing("Action".into()), "Action is mandatory for this action.")
+        })?;
         if request.version().is_some_and(|version| version != VERSION) {
             return Err(Error::with_code(
                 Code::InvalidVersion,
@@ -125,7 +134,7 @@ impl Gateway {
     }
 
     async fn authenticate(&self, request: &HttpRequest) -> Result<Principal> {
-        let claim = acs3::Claim::read(request)?;
+        let claim = acs3::Claim::read(request, Timestamp::now())?;
         let key = self.keys.find(&claim.access_key_id).await?;
         let Some(key) = key else {
             return Err(Error::with_code(
@@ -135,7 +144,10 @@ impl Gateway {
         };
         claim.verify(request, &key.secret)?;
         if !self.ctx.db.use_nonce(&claim.access_key_id, &claim.nonce, acs3::WINDOW_SECONDS).await? {
-            return Err(Error::with_code(Code::SignatureNonceUsed, "Specified signature nonce was used already."));
+            return Err(Error::with_code(
+                Code::SignatureNonceUsed,
+                "Specified signature nonce was used already.",
+            ));
         }
         Ok(Principal { access_key_id: claim.access_key_id, policy: key.policy })
     }
@@ -147,7 +159,8 @@ fn image_search(request: &HttpRequest, id: &str) -> Option<HttpResponse> {
         request.path == *root || request.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
     });
     is_there.then(|| {
-        let body = json!({"error_code": "IS.0010", "error_msg": "ImageSearch is not available in this version."});
+        let body =
+            json!({"error_code": "IS.0010", "error_msg": "ImageSearch is not available in this version."});
         HttpResponse::json(404, &body, id)
     })
 }

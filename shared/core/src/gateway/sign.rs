@@ -23,7 +23,13 @@ pub struct SignedRequest {
 ///
 /// # Errors
 /// `InternalError` when the parameters cannot be encoded.
-pub fn sign_acs3(host: &str, action: &str, params: &Params, access_key_id: &str, secret: &str) -> Result<SignedRequest> {
+pub fn sign_acs3(
+    host: &str,
+    action: &str,
+    params: &Params,
+    access_key_id: &str,
+    secret: &str,
+) -> Result<SignedRequest> {
     let body = serde_json::to_vec(params).map_err(Error::internal)?;
     let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let nonce = uuid::Uuid::new_v4().simple().to_string();
@@ -51,7 +57,10 @@ pub fn sign_acs3(host: &str, action: &str, params: &Params, access_key_id: &str,
     let signature = hex::encode(signature(&request, &signed, secret)?);
     headers.push((
         "authorization".into(),
-        format!("{ALGORITHM} Credential={},SignedHeaders={signed},Signature={signature}", encode(access_key_id)),
+        format!(
+            "{ALGORITHM} Credential={},SignedHeaders={signed},Signature={signature}",
+            encode(access_key_id)
+        ),
     ));
     Ok(SignedRequest { target: "/".into(), headers, body })
 }

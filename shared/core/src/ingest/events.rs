@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::SqsEvent;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,7 +43,11 @@ struct Message {
 /// # Errors
 /// `InvalidArgument` for an event that is none of them; the first failure of
 /// an event that did not come through SQS.
-pub async fn on_object_event(ctx: &Context, event: Value) -> Result<BatchReply> {
+pub fn on_object_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<BatchReply>> {
+    Box::pin(work_off(ctx, event))
+}
+
+async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
     let messages = parse(event)?;
     let mut by_bucket: BTreeMap<String, Vec<(usize, Hint)>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
@@ -66,7 +71,8 @@ pub async fn on_object_event(ctx: &Context, event: Value) -> Result<BatchReply> 
             }
         };
         for target in targets {
-            let outcomes = reconcile(ctx, &target, hints.iter().map(|(_, hint)| hint.clone()).collect()).await;
+            let outcomes =
+                reconcile(ctx, &target, hints.iter().map(|(_, hint)| hint.clone()).collect()).await;
             for ((index, hint), outcome) in hints.iter().zip(outcomes) {
                 match outcome {
                     Outcome::Failed(error) => fail(*index, error),
@@ -123,8 +129,11 @@ fn parse(event: Value) -> Result<Vec<Message>> {
         .map_err(|error| Error::invalid_argument(format!("not an SQS event: {error}")))?;
     let mut messages = Vec::with_capacity(event.records.len());
     for record in event.records {
-        let received: u32 =
-            record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
+        let received: u32 = record
+            .attributes
+            .get("ApproximateReceiveCount")
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(1);
         let id = record.message_id.unwrap_or_default();
         let body: Value = match serde_json::from_str(record.body.as_deref().unwrap_or_default()) {
             Ok(body) => body,
@@ -234,7 +243,11 @@ fn bridge_hint(event: &Value, attempt: u32) -> Option<Hint> {
     hint.listed = object.get("etag").and_then(Value::as_str).map(|etag| Source {
         etag: etag.to_owned(),
         size: object.get("size").and_then(Value::as_i64).unwrap_or(0),
-        modified: event.get("time").and_then(Value::as_str).and_then(Timestamp::parse).map_or(0, Timestamp::seconds),
+        modified: event
+            .get("time")
+            .and_then(Value::as_str)
+            .and_then(Timestamp::parse)
+            .map_or(0, Timestamp::seconds),
         version: None,
     });
     Some(hint)

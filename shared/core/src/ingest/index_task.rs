@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::hint::{Hint, Outcome};
@@ -17,13 +18,17 @@ use crate::state::Task;
 
 /// Takes work from the task queue: an SQS event whose bodies are [`Work`], or
 /// one piece of work as it is.
-pub async fn run_work_event(ctx: &Context, event: Value) -> Result<BatchReply> {
+pub fn run_work_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<BatchReply>> {
+    Box::pin(work_off(ctx, event))
+}
+
+async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
     if let Ok(work) = serde_json::from_value::<Work>(event.clone()) {
         run_work(ctx, work).await?;
         return Ok(BatchReply::default());
     }
-    let event: aws_lambda_events::sqs::SqsEvent =
-        serde_json::from_value(event).map_err(|error| Error::invalid_argument(format!("not a work event: {error}")))?;
+    let event: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(event)
+        .map_err(|error| Error::invalid_argument(format!("not a work event: {error}")))?;
     let mut reply = BatchReply::default();
     for message in event.records {
         let id = message.message_id.unwrap_or_default();
@@ -125,7 +130,11 @@ fn first_code(results: &[std::result::Result<(), String>]) -> String {
 }
 
 /// Looks at each file, again while object storage or the store do not answer.
-async fn index_files(ctx: &Context, target: &Target, files: &[InputFile]) -> Vec<std::result::Result<(), String>> {
+async fn index_files(
+    ctx: &Context,
+    target: &Target,
+    files: &[InputFile],
+) -> Vec<std::result::Result<(), String>> {
     let mut results: Vec<Option<std::result::Result<(), String>>> = files.iter().map(|_| None).collect();
     let mut open: Vec<(usize, Hint)> = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {

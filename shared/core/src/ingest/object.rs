@@ -216,7 +216,10 @@ async fn refused(ctx: &Context, uri: &ObjectUri, error: SdkError<GetObjectError>
                 Fetched::Read { facts, .. } => Some(facts),
                 _ => None,
             };
-            Fetched::Refused { facts, why: "the object is archived and must be restored before it can be read".into() }
+            Fetched::Refused {
+                facts,
+                why: "the object is archived and must be restored before it can be read".into(),
+            }
         }
         ("AccessDenied" | "AllAccessDisabled", _) | (_, Some(403)) => {
             Fetched::Refused { facts: None, why: "access to the object is denied".into() }
@@ -237,7 +240,9 @@ async fn head(ctx: &Context, uri: &ObjectUri, known: Option<&Source>) -> Fetched
                 // HEAD has no body and so no code: a missing bucket looks the same.
                 Some(404) => match ctx.s3.head_bucket().bucket(&uri.bucket).send().await {
                     Ok(_) => Fetched::Gone,
-                    Err(_) => Fetched::Failed(Error::unavailable(format!("the bucket of {uri} does not answer"))),
+                    Err(_) => {
+                        Fetched::Failed(Error::unavailable(format!("the bucket of {uri} does not answer")))
+                    }
                 },
                 Some(403) => Fetched::Refused { facts: None, why: "access to the object is denied".into() },
                 _ => Fetched::Failed(Error::unavailable(format!("{uri}: {}", DisplayErrorContext(&error)))),
@@ -273,7 +278,8 @@ fn source_of(etag: Option<&str>, size: i64, modified: i64, version: Option<&str>
 
 /// The size of the whole object, from `Content-Range: bytes 0-65535/123456`.
 fn total_size(output: &GetObjectOutput) -> i64 {
-    let total = output.content_range().and_then(|range| range.rsplit('/').next()).and_then(|n| n.parse().ok());
+    let total =
+        output.content_range().and_then(|range| range.rsplit('/').next()).and_then(|n| n.parse().ok());
     total.unwrap_or_else(|| output.content_length().unwrap_or(0))
 }
 

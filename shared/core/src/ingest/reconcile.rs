@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::hint::{Hint, Outcome};
@@ -47,10 +48,9 @@ impl Target {
             partitions: dataset.partitions,
             shards: dataset.shards,
             // An id that is no template any more reads as the default one.
-            template: template_of(id).or_else(|| template_of("")).unwrap_or(Template {
-                features: mediadex_media::Features::all(),
-                lacking: &[],
-            }),
+            template: template_of(id)
+                .or_else(|| template_of(""))
+                .unwrap_or(Template { features: mediadex_media::Features::all(), lacking: &[] }),
         }
     }
 }
@@ -63,7 +63,13 @@ enum Decision {
 
 /// Works off hints and says of each what became of it, in their order. Hints
 /// of one object are worked off as one.
-pub async fn reconcile(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
+///
+/// The future is boxed: it is deep, and part of every entry point.
+pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> BoxFuture<'a, Vec<Outcome>> {
+    Box::pin(work_off(ctx, target, hints))
+}
+
+async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
     let count = hints.len();
     let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
     let (mut open, follows) = merge(hints);
@@ -190,7 +196,7 @@ async fn one_round(
     let mut writes: Vec<(usize, Hint, Change, Outcome)> = Vec::new();
     let decisions = futures::stream::iter(looked_at)
         .map(|(index, hint, row)| async move {
-            let decision = decide(ctx, target, &hint, row).await;
+            let decision = Box::pin(decide(ctx, target, &hint, row)).await;
             (index, hint, decision)
         })
         .buffer_unordered(ctx.config.read_concurrency);
@@ -245,7 +251,9 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
     // A manual call has the object read again; so has a row that failed before.
     let known = row
         .as_ref()
-        .filter(|row| hint.manual.is_none() && row.failed_attempts.is_none() && row.status != Status::Tombstone)
+        .filter(|row| {
+            hint.manual.is_none() && row.failed_attempts.is_none() && row.status != Status::Tombstone
+        })
         .and_then(|row| row.source.as_ref());
     let now = Timestamp::now();
     match fetch(ctx, &hint.uri, target.template.features, known).await {
@@ -266,13 +274,16 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             let facts = *facts;
             describe(&mut new, facts, metadata, row, Outcome::Indexed)
         }
-        Fetched::Refused { facts, why } => unreadable(target, hint, row, now, facts.map(|facts| *facts), &why),
+        Fetched::Refused { facts, why } => {
+            unreadable(target, hint, row, now, facts.map(|facts| *facts), &why)
+        }
         Fetched::Failed(error) => {
             if hint.attempt + 1 < ctx.config.max_attempts {
                 return Decision::Settled(Outcome::Failed(error));
             }
             tracing::error!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
-            let why = format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
+            let why =
+                format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
             unreadable(target, hint, row, now, None, &why)
         }
     }

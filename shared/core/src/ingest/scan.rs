@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::hint::{Hint, Outcome};
@@ -81,12 +82,14 @@ pub struct SegmentRef {
 }
 
 /// Runs one step. `holder` names whoever runs it, for the lease.
-pub async fn run_step(ctx: &Context, step: ScanStep, holder: &str) -> Result<StepReply> {
-    match step {
-        ScanStep::Plan { run } => plan(ctx, &run).await,
-        ScanStep::ListSegment { run, segment } => list_segment(ctx, &run, segment, holder).await,
-        ScanStep::Finish { run } => finish(ctx, &run).await,
-    }
+pub fn run_step<'a>(ctx: &'a Context, step: ScanStep, holder: &'a str) -> BoxFuture<'a, Result<StepReply>> {
+    Box::pin(async move {
+        match step {
+            ScanStep::Plan { run } => plan(ctx, &run).await,
+            ScanStep::ListSegment { run, segment } => list_segment(ctx, &run, segment, holder).await,
+            ScanStep::Finish { run } => finish(ctx, &run).await,
+        }
+    })
 }
 
 fn reply(run: &str, done: bool) -> StepReply {
@@ -110,7 +113,9 @@ async fn is_wanted(ctx: &Context, run: &Run) -> Result<bool> {
             Err(error) => Err(error),
         },
         RunKind::Full => match ctx.db.binding(&run.dataset_id, &run.bucket).await {
-            Ok(binding) => Ok(binding.state != BindingState::Stopped && (!run.current || binding.run == run.run)),
+            Ok(binding) => {
+                Ok(binding.state != BindingState::Stopped && (!run.current || binding.run == run.run))
+            }
             Err(error) if error.code() == &crate::error::Code::ResourceNotFound => Ok(false),
             Err(error) => Err(error),
         },
@@ -220,7 +225,7 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
         }
         ctx.usage.settled(page.objects.len() - difference.hints.len().min(page.objects.len()));
         let hints = difference.hints.into_iter().chain(difference.missing).collect();
-        if !work_off(ctx, &target, hints, &mut segment).await {
+        if !work_off(ctx, &target, hints, &mut segment).await? {
             ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
             return Ok(reply(&run.run, true));
         }
@@ -294,7 +299,13 @@ struct Difference {
 /// Joins a page with the rows of its range, partition by partition. Where the
 /// ledger has far more rows than the page has keys (a bucket that was emptied),
 /// the page is cut short to what is read, so that memory stays flat.
-async fn compare(ctx: &Context, run: &Run, target: &Target, segment: &Segment, page: &mut Page) -> Result<Difference> {
+async fn compare(
+    ctx: &Context,
+    run: &Run,
+    target: &Target,
+    segment: &Segment,
+    page: &mut Page,
+) -> Result<Difference> {
     let after = segment.checkpoint.as_str().max(cut_last(&run.prefix));
     let (low, high) = RowKey::sort_range(&run.bucket, after, page.upto.as_deref());
     let partitions = futures::stream::iter(0..target.partitions)
@@ -400,7 +411,7 @@ async fn pass_guard(ctx: &Context, run: &Run, count: usize) -> Result<bool> {
 }
 
 /// Reconciles hints until each is settled; `false` when the dataset is gone.
-async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mut Segment) -> bool {
+async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mut Segment) -> Result<bool> {
     let mut open = hints;
     let mut attempt = 0;
     while !open.is_empty() {
@@ -414,7 +425,7 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mu
                 Outcome::Unreadable(_) => segment.failed += 1,
                 Outcome::LimitExceeded => segment.refused += 1,
                 Outcome::Unchanged | Outcome::Stale => {}
-                Outcome::DatasetGone => return false,
+                Outcome::DatasetGone => return Ok(false),
                 Outcome::Failed(error) => {
                     tracing::warn!(uri = %hint.uri, attempt, error = %error.internal_text(), "an object will be tried again");
                     hint.seen = None;
@@ -423,17 +434,19 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mu
             }
         }
         if attempt + 1 >= ctx.config.max_attempts && !open.is_empty() {
-            // The store itself does not answer: the step fails and is run again.
-            segment.failed += i64::try_from(open.len()).unwrap_or(0);
-            tracing::error!(count = open.len(), "objects were left out of a scan after all attempts");
-            return true;
+            // The store itself does not answer: the step fails and is run
+            // again, from its last checkpoint.
+            return Err(Error::unavailable(format!(
+                "{} object(s) of a page could not be settled",
+                open.len()
+            )));
         }
         if !open.is_empty() {
             crate::state::pause(attempt + 3).await;
         }
         attempt += 1;
     }
-    true
+    Ok(true)
 }
 
 /// Removes the rows that a deleted binding made, in one partition.
@@ -512,7 +525,8 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     if failed > 0 {
         reasons.push(format!("{failed} object(s) could not be read; query ObjectStatus = Failed"));
     }
-    set_state(ctx, &run, BindingState::Running, BindingPhase::IncrementalScanning, &reasons.join("; ")).await?;
+    set_state(ctx, &run, BindingState::Running, BindingPhase::IncrementalScanning, &reasons.join("; "))
+        .await?;
     ctx.db.end_run(run_id, RunStatus::Done).await?;
     tracing::info!(
         run = run_id,

@@ -14,7 +14,12 @@ const MAX_CALLS: usize = 48;
 
 /// Ranges `(start_after, end]` that cover all keys with a prefix; an empty
 /// `end` means to the end. A small bucket is one range.
-pub(super) async fn split(ctx: &Context, bucket: &str, prefix: &str, want: usize) -> Result<Vec<(String, String)>> {
+pub(super) async fn split(
+    ctx: &Context,
+    bucket: &str,
+    prefix: &str,
+    want: usize,
+) -> Result<Vec<(String, String)>> {
     let first = list(ctx, bucket, prefix, "", None, 1000).await?;
     if want <= 1 || !first.truncated {
         return Ok(vec![(String::new(), String::new())]);

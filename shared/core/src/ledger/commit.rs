@@ -86,14 +86,18 @@ pub async fn commit(db: &Db, dataset_id: &str, shards: u32, changes: &[Change]) 
     }
     // A batch that finds no room is split: what fits is still admitted.
     while let Some(batch) = batches.pop() {
-        if let Some((first, second)) = commit_batch(db, dataset_id, shards, changes, batch, &mut outcomes).await {
+        if let Some((first, second)) =
+            commit_batch(db, dataset_id, shards, changes, batch, &mut outcomes).await
+        {
             batches.push(second);
             batches.push(first);
         }
     }
     outcomes
         .into_iter()
-        .map(|outcome| outcome.unwrap_or_else(|| Committed::Failed(Error::internal("a change was not committed"))))
+        .map(|outcome| {
+            outcome.unwrap_or_else(|| Committed::Failed(Error::internal("a change was not committed")))
+        })
         .collect()
 }
 

@@ -11,7 +11,12 @@ use crate::state::Db;
 
 /// Reads the rows of up to any number of objects, consistently. Objects
 /// without a row are not in the answer.
-pub async fn read_rows(db: &Db, dataset_id: &str, partitions: u32, uris: &[ObjectUri]) -> Result<HashMap<ObjectUri, Row>> {
+pub async fn read_rows(
+    db: &Db,
+    dataset_id: &str,
+    partitions: u32,
+    uris: &[ObjectUri],
+) -> Result<HashMap<ObjectUri, Row>> {
     let mut rows = HashMap::with_capacity(uris.len());
     for chunk in uris.chunks(100) {
         let keys = chunk
@@ -82,7 +87,8 @@ pub async fn range_partition(
     }
     let reply = query.send().await.map_err(crate::state::store_error)?;
     db.usage.reads(&reply.consumed_capacity);
-    let rows = reply.items.unwrap_or_default().into_iter().map(crate::state::from_item).collect::<Result<_>>()?;
+    let rows =
+        reply.items.unwrap_or_default().into_iter().map(crate::state::from_item).collect::<Result<_>>()?;
     let next = reply.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
         Some(AttributeValue::S(sk)) => Some(sk),
         _ => None,

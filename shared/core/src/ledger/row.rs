@@ -341,10 +341,20 @@ mod tests {
 
     #[test]
     fn a_record_survives() {
-        let mut row = Row::new(RowKey::of("D", 1, &ObjectUri::new("b", "k")), &ObjectUri::new("b", "k"), Origin::Automatic, 1);
-        let record: Map<String, Value> = serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
+        let mut row = Row::new(
+            RowKey::of("D", 1, &ObjectUri::new("b", "k")),
+            &ObjectUri::new("b", "k"),
+            Origin::Automatic,
+            1,
+        );
+        let record: Map<String, Value> =
+            serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
         row.set_metadata(&record).unwrap();
-        let item = serde_dynamo::to_item::<_, std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>>(&row).unwrap();
+        let item = serde_dynamo::to_item::<
+            _,
+            std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+        >(&row)
+        .unwrap();
         assert!(matches!(item.get("meta"), Some(aws_sdk_dynamodb::types::AttributeValue::B(_))));
         let back: Row = serde_dynamo::from_item(item).unwrap();
         assert_eq!(back, row);
@@ -354,7 +364,10 @@ mod tests {
     #[test]
     fn user_fields_merge_and_do_not_clobber() {
         let mut user = UserFields::default();
-        let first: InputFile = serde_json::from_str(r#"{"URI":"oss://b/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#).unwrap();
+        let first: InputFile = serde_json::from_str(
+            r#"{"URI":"oss://b/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#,
+        )
+        .unwrap();
         user.merge(&first);
         let second: InputFile = serde_json::from_str(r#"{"URI":"oss://b/k","Artist":"A"}"#).unwrap();
         user.merge(&second);

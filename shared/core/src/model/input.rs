@@ -96,7 +96,10 @@ fn labels<'de, D: Deserializer<'de>>(
             Err(serde::de::Error::custom("a label's value must be text, a number or a boolean"))
         }
     };
-    map.into_iter().map(|(key, value)| Ok((key, text(value)?))).collect::<std::result::Result<_, _>>().map(Some)
+    map.into_iter()
+        .map(|(key, value)| Ok((key, text(value)?)))
+        .collect::<std::result::Result<_, _>>()
+        .map(Some)
 }
 
 impl InputFile {
@@ -156,7 +159,8 @@ pub(crate) fn parse_lat_long(text: &str) -> Option<(f64, f64)> {
     let (latitude, longitude) = text.split_once(',')?;
     let latitude: f64 = latitude.trim().parse().ok()?;
     let longitude: f64 = longitude.trim().parse().ok()?;
-    ((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)).then_some((latitude, longitude))
+    ((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude))
+        .then_some((latitude, longitude))
 }
 
 /// An address that a place was resolved to.
@@ -221,10 +225,18 @@ pub struct Notification {
     #[serde(rename = "MNS", skip_serializing_if = "Option::is_none")]
     pub mns: Option<Mns>,
     /// Not supported: a call that names it is refused rather than ignored.
-    #[serde(rename = "RocketMQ", skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
+    #[serde(
+        rename = "RocketMQ",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "absent_if_empty"
+    )]
     pub rocket_mq: Option<Value>,
     /// Not supported, as above.
-    #[serde(rename = "ExtendedMessageURI", skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
+    #[serde(
+        rename = "ExtendedMessageURI",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "absent_if_empty"
+    )]
     pub extended_message_uri: Option<String>,
 }
 

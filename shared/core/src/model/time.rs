@@ -77,7 +77,8 @@ mod tests {
     fn rfc_3339_both_ways() {
         let stamp = Timestamp(1_624_949_413_011_643_661);
         assert_eq!(stamp.to_string(), "2021-06-29T06:50:13.011643661Z");
-        for same in ["2021-06-29T14:50:13.011643661+08:00", "2021-06-29 06:50:13.011643661Z", &stamp.to_string()]
+        for same in
+            ["2021-06-29T14:50:13.011643661+08:00", "2021-06-29 06:50:13.011643661Z", &stamp.to_string()]
         {
             assert_eq!(Timestamp::parse(same), Some(stamp), "{same}");
         }

@@ -23,7 +23,9 @@ fn without_scheme<'a>(parameter: &str, uri: &'a str) -> Result<&'a str> {
 
 fn check_bucket(parameter: &str, bucket: &str) -> Result<()> {
     let right = (3..=63).contains(&bucket.len())
-        && bucket.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_'));
+        && bucket
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_'));
     if right {
         return Ok(());
     }

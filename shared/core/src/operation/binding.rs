@@ -11,7 +11,7 @@ use crate::dispatch::Work;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
 use crate::model::{BindingPhase, BindingState, BindingView, BucketUri, Limits, Timestamp, run_id};
-use crate::state::{Binding, Dataset, Run, RunKind};
+use crate::state::{Binding, Dataset, Run, RunKind, RunStatus};
 
 const URI: Param = Param::required("URI", Text, "The bucket: oss://bucket or s3://bucket.");
 
@@ -57,7 +57,10 @@ impl Operation for CreateBinding {
         // a run without its binding ends by itself.
         ctx.db.create_run(&run).await?;
         let binding = Binding::new(&dataset, &bucket, &run.run);
-        ctx.db.create_binding(&binding, &dataset).await?;
+        if let Err(error) = ctx.db.create_binding(&binding, &dataset).await {
+            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
+            return Err(error);
+        }
         ctx.dispatch.send(Work::Scan { run: run.run }).await?;
         Ok(BindingReply { binding: binding.view() })
     }
@@ -106,7 +109,8 @@ impl Operation for DeleteBinding {
 
     async fn run(ctx: &Context, _: &Call, input: DeleteInput) -> Result<Empty> {
         let (dataset, binding) = find(ctx, &input.binding).await?;
-        let cleanup = input.cleanup.then(|| Run::new(RunKind::Cleanup, &run_id(), &dataset, &binding.bucket, ""));
+        let cleanup =
+            input.cleanup.then(|| Run::new(RunKind::Cleanup, &run_id(), &dataset, &binding.bucket, ""));
         if let Some(run) = &cleanup {
             ctx.db.create_run(run).await?;
         }
@@ -261,7 +265,11 @@ impl Operation for ResumeBinding {
 
     async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<Empty> {
         let (dataset, mut binding) = find(ctx, &input).await?;
-        if !matches!(binding.state, BindingState::Stopped | BindingState::Failed | BindingState::Retrying) {
+        // A scan that its state machine gave up is begun anew in this way too;
+        // its old run ends by itself, being current no more.
+        let is_following =
+            binding.state == BindingState::Running && binding.phase != BindingPhase::FullScanning;
+        if is_following || binding.state == BindingState::Ready {
             return Err(Error::status_conflict("The binding is not stopped."));
         }
         crate::bucket::check(ctx, &binding.bucket).await?;
@@ -276,7 +284,10 @@ impl Operation for ResumeBinding {
         binding.reason = String::new();
         binding.stopped_by_guard = false;
         binding.update_time = Timestamp::now();
-        ctx.db.replace_binding(&binding, &old_run, false).await?;
+        if let Err(error) = ctx.db.replace_binding(&binding, &old_run, false).await {
+            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
+            return Err(error);
+        }
         ctx.dispatch.send(Work::Scan { run: run.run }).await?;
         Ok(Empty {})
     }

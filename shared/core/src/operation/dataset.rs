@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::params::Kind::{Array, Bool, Int, Name, Sized, Text};
 use super::project::{
-    DESCRIPTION, MAX_BINDINGS, MAX_BYTES, MAX_ENTITIES, MAX_FILES, MAX_RELATIONS, PROJECT, TEMPLATE, check_settings,
+    DESCRIPTION, MAX_BINDINGS, MAX_BYTES, MAX_ENTITIES, MAX_FILES, MAX_RELATIONS, PROJECT, TEMPLATE,
+    check_settings,
 };
 use super::{Call, Empty, Operation, Param, page_size};
 use crate::context::Context;

@@ -19,7 +19,8 @@ use crate::state::Dataset;
 
 const URI: Param = Param::required("URI", Text, "The file: oss://bucket/key or s3://bucket/key.");
 const URIS: Param = Param::required("URIs", Array, "At most 100 files.");
-pub(super) const WITH_FIELDS: Param = Param::optional("WithFields", Array, "The fields to give; all by default.");
+pub(super) const WITH_FIELDS: Param =
+    Param::optional("WithFields", Array, "The fields to give; all by default.");
 
 /// How often a change starts again when others write the same rows.
 const ATTEMPTS: u32 = 10;
@@ -86,9 +87,14 @@ impl Operation for GetFileMeta {
 
     async fn run(ctx: &Context, _: &Call, input: GetInput) -> Result<FilesReply> {
         let uri = ObjectUri::parse("URI", &input.uri)?;
-        let reply =
-            get_files(ctx, &input.project_name, &input.dataset_name, std::slice::from_ref(&uri), &input.with_fields)
-                .await?;
+        let reply = get_files(
+            ctx,
+            &input.project_name,
+            &input.dataset_name,
+            std::slice::from_ref(&uri),
+            &input.with_fields,
+        )
+        .await?;
         if reply.files.is_empty() {
             return Err(Error::not_found("File", &uri.to_string()));
         }
@@ -137,7 +143,12 @@ impl Operation for BatchGetFileMeta {
 
 /// Changes rows as `next` says (`None`: leave this one), starting again where
 /// others wrote meanwhile. Gives for each file what became of it.
-async fn change_rows<F>(ctx: &Context, dataset: &Dataset, uris: &[ObjectUri], next: F) -> Result<Vec<Result<bool>>>
+async fn change_rows<F>(
+    ctx: &Context,
+    dataset: &Dataset,
+    uris: &[ObjectUri],
+    next: F,
+) -> Result<Vec<Result<bool>>>
 where
     F: Fn(usize, Option<&Row>) -> Result<Option<Row>>,
 {
@@ -193,7 +204,12 @@ fn set(results: &mut [Option<Result<bool>>], index: usize, result: Result<bool>)
     }
 }
 
-async fn update_files(ctx: &Context, project: &str, dataset: &str, files: &[InputFile]) -> Result<Vec<Result<bool>>> {
+async fn update_files(
+    ctx: &Context,
+    project: &str,
+    dataset: &str,
+    files: &[InputFile],
+) -> Result<Vec<Result<bool>>> {
     check_batch(files.len())?;
     let uris = files.iter().map(InputFile::check).collect::<Result<Vec<_>>>()?;
     for (index, uri) in uris.iter().enumerate() {

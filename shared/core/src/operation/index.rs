@@ -17,7 +17,8 @@ const NOTIFICATION: Param =
     Param::optional("Notification", Object, "{MNS: {TopicName}}: where the completion message goes.");
 const TOPIC: Param = Param::optional("NotifyTopicName", Text, "The topic's name, as old SDKs send it.");
 const ENDPOINT: Param = Param::optional("NotifyEndpoint", Text, "Accepted from old SDKs and ignored.");
-const USER_DATA: Param = Param::optional("UserData", Text, "Echoed in the completion message; at most 2,048 bytes.");
+const USER_DATA: Param =
+    Param::optional("UserData", Text, "Echoed in the completion message; at most 2,048 bytes.");
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -51,7 +52,10 @@ async fn accept(ctx: &Context, call: &Call, kind: &str, prefix: &str, input: Acc
         )));
     }
     if input.user_data.len() > Limits::USER_DATA_BYTES {
-        return Err(Error::invalid("UserData", format!("It may have at most {} bytes.", Limits::USER_DATA_BYTES)));
+        return Err(Error::invalid(
+            "UserData",
+            format!("It may have at most {} bytes.", Limits::USER_DATA_BYTES),
+        ));
     }
     for file in &input.files {
         file.check()?;

@@ -46,7 +46,11 @@ pub trait Operation {
     /// What it answers, without the request id.
     type Output: Serialize;
     /// Does it.
-    fn run(ctx: &Context, call: &Call, input: Self::Input) -> impl Future<Output = Result<Self::Output>> + Send;
+    fn run(
+        ctx: &Context,
+        call: &Call,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// How an operation runs.
@@ -81,7 +85,14 @@ pub struct Row {
 
 impl Row {
     const fn of<O: Operation>(function: &'static str) -> Self {
-        Self { name: O::NAME, function, access: O::ACCESS, params: O::PARAMS, mode: O::MODE, run: run_as::<O> }
+        Self {
+            name: O::NAME,
+            function,
+            access: O::ACCESS,
+            params: O::PARAMS,
+            mode: O::MODE,
+            run: run_as::<O>,
+        }
     }
 
     /// Checks the parameters, runs the operation, and gives its reply with the
@@ -94,7 +105,11 @@ impl Row {
     }
 }
 
-fn run_as<'a, O: Operation>(ctx: &'a Context, call: &'a Call, params: Params) -> BoxFuture<'a, Result<Params>> {
+fn run_as<'a, O: Operation>(
+    ctx: &'a Context,
+    call: &'a Call,
+    params: Params,
+) -> BoxFuture<'a, Result<Params>> {
     Box::pin(async move {
         let read = read_params(O::PARAMS, params)?;
         let input: O::Input = serde_path_to_error::deserialize(Value::Object(read)).map_err(|error| {

@@ -195,7 +195,9 @@ mod tests {
         }));
         assert_eq!(
             read,
-            Ok(json!({"Name": "p", "Max": 10, "With": true, "File": {"URI": "x"}, "Order": "desc", "Description": ""}))
+            Ok(
+                json!({"Name": "p", "Max": 10, "With": true, "File": {"URI": "x"}, "Order": "desc", "Description": ""})
+            )
         );
     }
 

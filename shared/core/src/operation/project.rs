@@ -13,28 +13,38 @@ use crate::state::{Db, Project, ProjectChange};
 pub(super) const PROJECT: Param = Param::required("ProjectName", Name, "Name of the project.");
 
 /// The settings that projects and datasets share.
-pub(super) const DESCRIPTION: Param = Param::optional("Description", Text, "1 to 256 characters; empty by default.");
+pub(super) const DESCRIPTION: Param =
+    Param::optional("Description", Text, "1 to 256 characters; empty by default.");
 pub(super) const TEMPLATE: Param =
     Param::optional("TemplateId", Text, "Workflow template; empty: everything that there is.");
-pub(super) const MAX_BINDINGS: Param =
-    Param::optional("DatasetMaxBindCount", Int(1, Limits::BINDINGS_OF_DATASET), "Bindings of a dataset; 10 by default.");
+pub(super) const MAX_BINDINGS: Param = Param::optional(
+    "DatasetMaxBindCount",
+    Int(1, Limits::BINDINGS_OF_DATASET),
+    "Bindings of a dataset; 10 by default.",
+);
 pub(super) const MAX_FILES: Param = Param::optional(
     "DatasetMaxFileCount",
     Int(1, Limits::FILES_OF_DATASET),
     "Files of a dataset; 100,000,000 by default.",
 );
-pub(super) const MAX_ENTITIES: Param = Param::optional("DatasetMaxEntityCount", Int(1, i64::MAX), "Reserved, not enforced.");
-pub(super) const MAX_RELATIONS: Param = Param::optional("DatasetMaxRelationCount", Int(1, i64::MAX), "Reserved, not enforced.");
+pub(super) const MAX_ENTITIES: Param =
+    Param::optional("DatasetMaxEntityCount", Int(1, i64::MAX), "Reserved, not enforced.");
+pub(super) const MAX_RELATIONS: Param =
+    Param::optional("DatasetMaxRelationCount", Int(1, i64::MAX), "Reserved, not enforced.");
 pub(super) const MAX_BYTES: Param = Param::optional(
     "DatasetMaxTotalFileSize",
     Int(1, i64::MAX),
     "Bytes of all files of a dataset; past it nothing more is indexed.",
 );
 
-const MAX_DATASETS: Param =
-    Param::optional("ProjectMaxDatasetCount", Int(1, Limits::DATASETS_OF_PROJECT), "Datasets of the project.");
+const MAX_DATASETS: Param = Param::optional(
+    "ProjectMaxDatasetCount",
+    Int(1, Limits::DATASETS_OF_PROJECT),
+    "Datasets of the project.",
+);
 const SERVICE_ROLE: Param = Param::optional("ServiceRole", Sized(1, 256), "Kept and echoed.");
-const QPS: Param = Param::optional("ProjectQueriesPerSecond", Int(1, 100_000), "Requests a second; 100 by default.");
+const QPS: Param =
+    Param::optional("ProjectQueriesPerSecond", Int(1, 100_000), "Requests a second; 100 by default.");
 const CONCURRENCY: Param = Param::optional("EngineConcurrency", Int(1, 100_000), "Kept and echoed.");
 const TAG: Param = Param::optional("Tag", Array, "Tags: [{Key, Value}].");
 
@@ -63,9 +73,15 @@ pub(super) fn check_settings(description: Option<&str>, template: Option<&str>) 
     if let Some(template) = template
         && template_of(template).is_none()
     {
-        let known: Vec<&str> =
-            crate::model::TEMPLATES.iter().map(|(id, _)| *id).filter(|id| id.starts_with("Official:")).collect();
-        return Err(Error::invalid("TemplateId", format!("There is no such template; there are {}.", known.join(", "))));
+        let known: Vec<&str> = crate::model::TEMPLATES
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| id.starts_with("Official:"))
+            .collect();
+        return Err(Error::invalid(
+            "TemplateId",
+            format!("There is no such template; there are {}.", known.join(", ")),
+        ));
     }
     Ok(())
 }

@@ -52,7 +52,11 @@ impl Operation for SimpleQuery {
     const PARAMS: &'static [Param] = &[
         PROJECT,
         DATASET,
-        Param::optional("Query", Object, "Conditions: {Field, Operation, Value, SubQueries}; all files by default."),
+        Param::optional(
+            "Query",
+            Object,
+            "Conditions: {Field, Operation, Value, SubQueries}; all files by default.",
+        ),
         Param::optional("Sort", Text, "At most 5 fields, separated by commas; the URI by default."),
         Param::optional("Order", Text, "asc or desc for each of them; desc by default."),
         Param::optional("MaxResults", Int(0, 2000), "Page size; 100 by default and at most."),

@@ -56,7 +56,9 @@ pub(super) struct TimeRange {
 impl TimeRange {
     fn has(&self, time: Option<Timestamp>) -> bool {
         match time {
-            Some(time) => self.start.is_none_or(|start| time >= start) && self.end.is_none_or(|end| time <= end),
+            Some(time) => {
+                self.start.is_none_or(|start| time >= start) && self.end.is_none_or(|end| time <= end)
+            }
             None => self.start.is_none() && self.end.is_none(),
         }
     }
@@ -160,12 +162,14 @@ impl Operation for ListTasks {
             start = page.last().map(|task| task.id.clone()).unwrap_or_default();
             for task in page.into_iter().filter(|task| fits(task)) {
                 let key = input.sort.key(&task);
-                let is_after = after.as_ref().is_none_or(|after| if descending { key < *after } else { key > *after });
+                let is_after =
+                    after.as_ref().is_none_or(|after| if descending { key < *after } else { key > *after });
                 if !is_after {
                     continue;
                 }
                 matches += 1;
-                let place = best.partition_point(|(other, _)| if descending { *other > key } else { *other < key });
+                let place =
+                    best.partition_point(|(other, _)| if descending { *other > key } else { *other < key });
                 best.insert(place, (key, task));
                 best.truncate(size);
             }

@@ -122,7 +122,9 @@ fn holds(field: &Field, condition: &Condition, value: &Value) -> bool {
                 _ => text.starts_with(prefix.as_str()),
             }
         }
-        Condition::Phrase(phrase) => words(&text_of(value)).windows(phrase.len()).any(|window| window == phrase),
+        Condition::Phrase(phrase) => {
+            words(&text_of(value)).windows(phrase.len()).any(|window| window == phrase)
+        }
     }
 }
 
@@ -193,7 +195,7 @@ mod tests {
     fn every_scalar_operator() {
         let Value::Object(document) = json!({
             "Size": 90_000_000_000_000_001_i64, "ImageWidth": 4000, "Duration": 12.5,
-            "Filename": "Holiday/sun set at 北京.jpg", "URI": "oss://b/Holiday/x.jpg",
+            "Filename": "Holiday/at 北京 3.5 sun set.jpg", "URI": "oss://b/Holiday/x.jpg",
             "ProduceTime": "2021-06-29T14:50:13+08:00", "CustomLabels": {"Category": "Pets"},
             "OSSTagging": {"Team": "A"}, "EXIF": {"FNumber": "28/10", "Make": "Canon"},
             "VideoStreams": [{"CodecName": "h264", "Width": 640}, {"CodecName": "hevc", "Width": 1920}]
@@ -212,6 +214,8 @@ mod tests {
             ("Filename", "prefix", "holiday/", false),
             ("Filename", "match-phrase", "Sun Set", true),
             ("Filename", "match-phrase", "set sun", false),
+            ("Filename", "match-phrase", "set.jpg", true),
+            ("Filename", "match-phrase", "3.5", true),
             ("Filename", "match-phrase", "北京", true),
             ("URI", "prefix", "s3://b/Holiday", true),
             ("ProduceTime", "eq", "2021-06-29T06:50:13Z", true),
@@ -231,7 +235,8 @@ mod tests {
         ];
         for (field, operation, value, want) in table {
             let node: QueryNode =
-                serde_json::from_value(json!({"Field": field, "Operation": operation, "Value": value})).unwrap();
+                serde_json::from_value(json!({"Field": field, "Operation": operation, "Value": value}))
+                    .unwrap();
             let plan = Plan::new(Some(&node)).unwrap();
             assert_eq!(matches(&plan, &document), want, "{field} {operation} {value}");
             assert_eq!(matches(&Plan::Not(vec![plan]), &document), !want, "not {field} {operation} {value}");

@@ -47,7 +47,10 @@ impl SortSpec {
         };
         let (names, orders) = (list(sort), list(order));
         if names.len() > Limits::SORT_FIELDS {
-            return Err(Error::limit_exceeded(format!("Results are sorted by at most {} fields.", Limits::SORT_FIELDS)));
+            return Err(Error::limit_exceeded(format!(
+                "Results are sorted by at most {} fields.",
+                Limits::SORT_FIELDS
+            )));
         }
         if orders.len() > names.len() {
             return Err(Error::invalid("Order", "It has more entries than Sort."));
@@ -56,7 +59,9 @@ impl SortSpec {
         for (index, name) in names.iter().enumerate() {
             let field = resolve(name)?;
             if !field.sortable {
-                return Err(Error::invalid_argument(format!("Results cannot be sorted by the field {name}.")));
+                return Err(Error::invalid_argument(format!(
+                    "Results cannot be sorted by the field {name}."
+                )));
             }
             let direction = match orders.get(index).map(String::as_str) {
                 None | Some("desc" | "DESC") => Direction::Descending,
@@ -107,7 +112,10 @@ mod tests {
     fn orders_are_read() {
         assert!(SortSpec::new("", "").unwrap().is_by_uri());
         assert_eq!(SortSpec::new("Size", "").unwrap(), SortSpec::new("Size", "desc").unwrap());
-        assert_eq!(SortSpec::new("Size,Filename", "asc").unwrap(), SortSpec::new("Size, Filename", "asc,desc").unwrap());
+        assert_eq!(
+            SortSpec::new("Size,Filename", "asc").unwrap(),
+            SortSpec::new("Size, Filename", "asc,desc").unwrap()
+        );
         for (sort, order) in [("Size", "asc,asc"), ("Size", "up"), ("Labels.LabelName", ""), ("Nope", "")] {
             assert!(SortSpec::new(sort, order).is_err(), "{sort} {order}");
         }
@@ -117,7 +125,8 @@ mod tests {
     #[test]
     fn missing_values_come_last_and_uris_break_ties() {
         let spec = SortSpec::new("Size", "desc").unwrap();
-        let key = |size: Option<i64>, uri: &str| SortKey { values: vec![size.map(Sortable::Int)], uri: uri.into() };
+        let key =
+            |size: Option<i64>, uri: &str| SortKey { values: vec![size.map(Sortable::Int)], uri: uri.into() };
         let mut keys = vec![key(None, "a"), key(Some(1), "c"), key(Some(2), "z"), key(Some(1), "b")];
         keys.sort_by(|a, b| spec.compare(a, b));
         let uris: Vec<&str> = keys.iter().map(|k| k.uri.as_str()).collect();

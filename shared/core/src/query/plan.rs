@@ -69,9 +69,18 @@ pub enum Plan {
     Leaf(Field, Condition),
 }
 
-/// The words of a text: by Unicode's rules, in lower case.
+/// The words of a text: by Unicode's rules, in lower case; file names part at
+/// dots and underscores as well, which those rules keep within a word. Numbers
+/// stay whole.
 pub(crate) fn words(text: &str) -> Vec<String> {
-    text.unicode_words().map(str::to_lowercase).collect()
+    text.unicode_words()
+        .flat_map(|word| {
+            let is_number = word.parse::<f64>().is_ok();
+            word.split(move |c| !is_number && matches!(c, '.' | '_'))
+        })
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 impl Plan {
@@ -93,17 +102,24 @@ impl Plan {
 
     fn build(node: &QueryNode, depth: usize, conditions: &mut usize) -> Result<Self> {
         if depth > Limits::QUERY_DEPTH {
-            return Err(Error::limit_exceeded(format!("A query may be nested {} deep.", Limits::QUERY_DEPTH)));
+            return Err(Error::limit_exceeded(format!(
+                "A query may be nested {} deep.",
+                Limits::QUERY_DEPTH
+            )));
         }
         let operation = node.operation.as_deref().unwrap_or_default();
         match operation {
             "and" | "or" | "not" => {
                 let nodes = node.sub_queries.as_deref().unwrap_or_default();
                 if nodes.is_empty() {
-                    return Err(Error::invalid_argument(format!("The operation {operation} needs SubQueries.")));
+                    return Err(Error::invalid_argument(format!(
+                        "The operation {operation} needs SubQueries."
+                    )));
                 }
-                let plans =
-                    nodes.iter().map(|node| Self::build(node, depth + 1, conditions)).collect::<Result<Vec<_>>>()?;
+                let plans = nodes
+                    .iter()
+                    .map(|node| Self::build(node, depth + 1, conditions))
+                    .collect::<Result<Vec<_>>>()?;
                 Ok(match operation {
                     "and" => Self::And(plans),
                     "or" => Self::Or(plans),
@@ -214,11 +230,13 @@ fn literal(field: &Field, value: &str) -> Result<Literal> {
     Ok(match field.kind {
         FieldType::Int => match value.trim().parse::<i64>() {
             Ok(number) => Literal::Int(number),
-            Err(_) => Literal::Float(value.trim().parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| wrong("a number"))?),
+            Err(_) => Literal::Float(
+                value.trim().parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| wrong("a number"))?,
+            ),
         },
-        FieldType::Float => {
-            Literal::Float(value.trim().parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| wrong("a number"))?)
-        }
+        FieldType::Float => Literal::Float(
+            value.trim().parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| wrong("a number"))?,
+        ),
         FieldType::Time => Literal::Int(
             Timestamp::parse(value).ok_or_else(|| wrong("an RFC 3339 time such as 2026-01-31T12:00:00Z"))?.0,
         ),
@@ -252,13 +270,17 @@ mod tests {
 
     #[test]
     fn errors_name_the_field_and_what_would_be_right() {
-        let deep = (0..6).fold(json!({"Field": "Size", "Operation": "eq", "Value": "1"}), |inner, _| {
-            json!({"Operation": "and", "SubQueries": [inner]})
-        });
+        let deep = (0..6).fold(
+            json!({"Field": "Size", "Operation": "eq", "Value": "1"}),
+            |inner, _| json!({"Operation": "and", "SubQueries": [inner]}),
+        );
         let wide = json!({"Operation": "or", "SubQueries": vec![json!({"Field": "Size", "Operation": "eq", "Value": "1"}); 101]});
         let table = [
             (json!({"Field": "Nope", "Operation": "eq", "Value": "1"}), "no field \"Nope\""),
-            (json!({"Field": "Size", "Operation": "prefix", "Value": "1"}), "does not apply to the field Size"),
+            (
+                json!({"Field": "Size", "Operation": "prefix", "Value": "1"}),
+                "does not apply to the field Size",
+            ),
             (json!({"Field": "Size", "Operation": "eq", "Value": "big"}), "is not a number"),
             (json!({"Field": "ProduceTime", "Operation": "gt", "Value": "2021"}), "RFC 3339"),
             (json!({"Field": "Size", "Operation": "near", "Value": "1"}), "no operation \"near\""),

@@ -82,8 +82,13 @@ impl Engine for ScanEngine {
         let mut best = Best::default();
         let mut partitions = futures::stream::iter(0..dataset.partitions)
             .map(|partition| {
-                let range =
-                    Range { dataset_id: &dataset.id, partition, low: &low, high: "\u{10FFFF}", heads_only: false };
+                let range = Range {
+                    dataset_id: &dataset.id,
+                    partition,
+                    low: &low,
+                    high: "\u{10FFFF}",
+                    heads_only: false,
+                };
                 scan_partition(ctx, range, Arc::clone(&job), stops_early)
             })
             .buffer_unordered(BESIDE);
@@ -103,7 +108,9 @@ async fn scan_partition(ctx: &Context, range: Range<'_>, job: Arc<Job>, stops_ea
         let (rows, next) = range_partition(&ctx.db, range, start).await?;
         let for_thread = Arc::clone(&job);
         // Decompressing and parsing a page of rows takes milliseconds.
-        let found = tokio::task::spawn_blocking(move || evaluate(&for_thread, rows)).await.map_err(Error::internal)??;
+        let found = tokio::task::spawn_blocking(move || evaluate(&for_thread, rows))
+            .await
+            .map_err(Error::internal)??;
         best.merge(&job, found);
         let full = stops_early && best.rows.len() > job.limit;
         match next {
@@ -132,7 +139,8 @@ fn evaluate(job: &Job, rows: Vec<Row>) -> Result<Best> {
             Cursor { values: Vec::new(), uri }
         };
         best.total += 1;
-        let is_after = job.after.as_ref().is_none_or(|after| job.sort.compare(&key, after) == Ordering::Greater);
+        let is_after =
+            job.after.as_ref().is_none_or(|after| job.sort.compare(&key, after) == Ordering::Greater);
         if is_after {
             best.add(job, key, row);
         }

@@ -70,7 +70,8 @@ impl PageToken {
         if token.is_empty() {
             return Ok(None);
         }
-        let wrong = || Error::invalid("NextToken", "It must be one that this operation gave, as it was given.");
+        let wrong =
+            || Error::invalid("NextToken", "It must be one that this operation gave, as it was given.");
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
         let (tag, content) = bytes.split_at_checked(TAG_BYTES).ok_or_else(wrong)?;
         if self.tag(content)? != tag {
@@ -81,7 +82,10 @@ impl PageToken {
             return Err(wrong());
         }
         if content.q != self.query {
-            return Err(Error::invalid("NextToken", "It is of another query: Query, Sort and Order must stay the same."));
+            return Err(Error::invalid(
+                "NextToken",
+                "It is of another query: Query, Sort and Order must stay the same.",
+            ));
         }
         Ok(Some(content.cursor))
     }

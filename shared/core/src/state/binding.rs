@@ -183,8 +183,8 @@ impl Db {
         self.list_all(&pk(dataset_id), "B#").await
     }
 
-    /// Moves a binding to a state and phase, if `run` is still its current
-    /// run; says whether it was.
+    /// Moves a binding to a state and phase, if `run` is still its current run
+    /// and nobody stopped it meanwhile; says whether it was so.
     pub async fn set_binding_state(
         &self,
         dataset_id: &str,
@@ -201,10 +201,17 @@ impl Db {
             .table_name(self.state_table())
             .set_key(Some(key(pk(dataset_id), sk(bucket))))
             .update_expression("SET #state = :state, phase = :phase, reason = :reason, update_time = :now")
-            .condition_expression("run = :run")
+            .condition_expression("run = :run AND #state <> :stopped")
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":state", value(serde_json::to_value(state).map_err(Error::internal)?)?)
-            .expression_attribute_values(":phase", value(serde_json::to_value(phase).map_err(Error::internal)?)?)
+            .expression_attribute_values(":stopped", s("Stopped"))
+            .expression_attribute_values(
+                ":state",
+                value(serde_json::to_value(state).map_err(Error::internal)?)?,
+            )
+            .expression_attribute_values(
+                ":phase",
+                value(serde_json::to_value(phase).map_err(Error::internal)?)?,
+            )
             .expression_attribute_values(":reason", s(reason))
             .expression_attribute_values(":now", s(Timestamp::now().to_string()))
             .expression_attribute_values(":run", s(run))
@@ -243,8 +250,10 @@ impl Db {
             .set_item(Some(to_item(&binding.route(stopped))?))
             .build()
             .map_err(Error::internal)?;
-        let actions =
-            vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().put(route).build()];
+        let actions = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().put(route).build(),
+        ];
         match self.transact_again(actions).await {
             Err(TransactError::Cancelled(_)) => {
                 Err(Error::status_conflict("The binding was changed by another call meanwhile."))
@@ -254,7 +263,13 @@ impl Db {
     }
 
     /// Stops a binding whatever it is doing, and keeps why.
-    pub async fn stop_binding(&self, dataset_id: &str, bucket: &str, reason: &str, by_guard: bool) -> Result<()> {
+    pub async fn stop_binding(
+        &self,
+        dataset_id: &str,
+        bucket: &str,
+        reason: &str,
+        by_guard: bool,
+    ) -> Result<()> {
         for attempt in 0..8 {
             let mut binding = self.binding(dataset_id, bucket).await?;
             binding.state = BindingState::Stopped;
@@ -263,7 +278,9 @@ impl Db {
             binding.update_time = Timestamp::now();
             let run = binding.run.clone();
             match self.replace_binding(&binding, &run, true).await {
-                Err(error) if error.code() == &crate::error::Code::StatusConflict => super::db::pause(attempt).await,
+                Err(error) if error.code() == &crate::error::Code::StatusConflict => {
+                    super::db::pause(attempt).await
+                }
                 other => return other,
             }
         }

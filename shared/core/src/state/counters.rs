@@ -107,7 +107,12 @@ impl Db {
 
     /// The action that moves one shard within a transaction. It fails where
     /// the dataset is gone, the shard is closed, or the change has no room.
-    pub(crate) fn move_counter(&self, dataset_id: &str, shard: u32, delta: CounterDelta) -> Result<TransactWriteItem> {
+    pub(crate) fn move_counter(
+        &self,
+        dataset_id: &str,
+        shard: u32,
+        delta: CounterDelta,
+    ) -> Result<TransactWriteItem> {
         let (pk, sk) = shard_key(dataset_id, shard);
         let mut condition = "#open = :true".to_owned();
         let mut update = Update::builder()

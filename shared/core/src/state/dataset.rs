@@ -196,7 +196,9 @@ impl Db {
                 bytes: new.dataset_max_total_file_size - old.dataset_max_total_file_size,
             };
             let mut item = to_item(&new)?;
-            for fixed in ["PK", "SK", "bind_count", "create_time", "id", "partitions", "shards", "project", "name"] {
+            for fixed in
+                ["PK", "SK", "bind_count", "create_time", "id", "partitions", "shards", "project", "name"]
+            {
                 item.remove(fixed);
             }
             if by == CounterDelta::default() {
@@ -218,8 +220,10 @@ impl Db {
                     .expression_attribute_names(format!("#a{index}"), attribute)
                     .expression_attribute_values(format!(":a{index}"), value);
             }
-            let update =
-                update.update_expression(format!("SET {}", expression.join(", "))).build().map_err(Error::internal)?;
+            let update = update
+                .update_expression(format!("SET {}", expression.join(", ")))
+                .build()
+                .map_err(Error::internal)?;
             let also = [TransactWriteItem::builder().update(update).build()];
             match self.change_quota(&old.id, old.shards, by, &also).await {
                 Ok(true) => return Ok(new),
@@ -291,7 +295,12 @@ impl Db {
     }
 
     /// One more or one less binding, within a transaction.
-    pub(super) fn count_binding(&self, dataset: &Dataset, by: i64, below: Option<i64>) -> Result<TransactWriteItem> {
+    pub(super) fn count_binding(
+        &self,
+        dataset: &Dataset,
+        by: i64,
+        below: Option<i64>,
+    ) -> Result<TransactWriteItem> {
         let mut update = Update::builder()
             .table_name(self.state_table())
             .set_key(Some(key(&dataset.pk, &dataset.sk)))

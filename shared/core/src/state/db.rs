@@ -55,7 +55,9 @@ impl From<TransactError> for Error {
     fn from(error: TransactError) -> Self {
         match error {
             TransactError::Other(error) => error,
-            TransactError::Cancelled(reasons) => Error::internal(format!("transaction cancelled: {reasons:?}")),
+            TransactError::Cancelled(reasons) => {
+                Error::internal(format!("transaction cancelled: {reasons:?}"))
+            }
         }
     }
 }
@@ -258,7 +260,9 @@ impl Db {
             }
             Err(SdkError::ServiceError(service)) => match service.err() {
                 TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                    Err(TransactError::Cancelled(cancelled.cancellation_reasons().iter().map(cancel_of).collect()))
+                    Err(TransactError::Cancelled(
+                        cancelled.cancellation_reasons().iter().map(cancel_of).collect(),
+                    ))
                 }
                 _ => Err(TransactError::Other(store_error(SdkError::ServiceError(service)))),
             },
@@ -275,7 +279,9 @@ impl Db {
         let mut attempt = 0;
         loop {
             match self.transact(actions.clone()).await {
-                Err(TransactError::Cancelled(reasons)) if !reasons.contains(&Cancel::Condition) && attempt < 8 => {
+                Err(TransactError::Cancelled(reasons))
+                    if !reasons.contains(&Cancel::Condition) && attempt < 8 =>
+                {
                     pause(attempt).await;
                     attempt += 1;
                 }

@@ -7,7 +7,12 @@ use crate::model::Timestamp;
 
 impl Db {
     /// Remembers a nonce; `false` when it was used before.
-    pub(crate) async fn use_nonce(&self, access_key_id: &str, nonce: &str, window_seconds: i64) -> Result<bool> {
+    pub(crate) async fn use_nonce(
+        &self,
+        access_key_id: &str,
+        nonce: &str,
+        window_seconds: i64,
+    ) -> Result<bool> {
         let item = Item::from([
             ("PK".to_owned(), s(format!("NONCE#{access_key_id}#{nonce}"))),
             ("SK".to_owned(), s("N")),

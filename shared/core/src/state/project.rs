@@ -166,8 +166,10 @@ impl Db {
             .expression_attribute_values(":max", n(max_projects))
             .build()
             .map_err(Error::internal)?;
-        let actions =
-            vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().update(count).build()];
+        let actions = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().update(count).build(),
+        ];
         match self.transact_again(actions).await {
             Err(TransactError::Cancelled(reasons)) if reasons.first() == Some(&Cancel::Condition) => {
                 Err(Error::already_exists("Project", &project.name))
@@ -229,14 +231,24 @@ impl Db {
     }
 
     /// Projects in the order of their names.
-    pub async fn list_projects(&self, prefix: &str, after: &str, limit: usize) -> Result<(Vec<Project>, bool)> {
+    pub async fn list_projects(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<Project>, bool)> {
         let page = self.list_in(Some("GSI1"), "PROJECTS", prefix, after, limit).await?;
         Ok((page.items, page.more))
     }
 
     /// Whether the project exists, checked inside of a transaction and counted
     /// there: one more or one less dataset.
-    pub(super) fn count_dataset(&self, project: &str, by: i64, below: Option<i64>) -> Result<TransactWriteItem> {
+    pub(super) fn count_dataset(
+        &self,
+        project: &str,
+        by: i64,
+        below: Option<i64>,
+    ) -> Result<TransactWriteItem> {
         let mut update = Update::builder()
             .table_name(self.state_table())
             .set_key(Some(key(pk(project), "META")))

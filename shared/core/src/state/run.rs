@@ -197,8 +197,10 @@ impl Db {
     /// Stores how a run ended, and that it is open no more.
     pub async fn end_run(&self, run: &str, status: RunStatus) -> Result<()> {
         let status = serde_json::to_value(status).map_err(Error::internal)?;
-        let attributes =
-            Item::from([("status".to_owned(), serde_dynamo::to_attribute_value(status).map_err(Error::internal)?)]);
+        let attributes = Item::from([(
+            "status".to_owned(),
+            serde_dynamo::to_attribute_value(status).map_err(Error::internal)?,
+        )]);
         let _: Option<Run> = self.set_attributes(&pk(run), "RUN", attributes).await?;
         self.delete("RUNS", run).await
     }
@@ -228,7 +230,13 @@ impl Db {
     }
 
     /// Takes or renews the lease of a segment; `None` while somebody else has it.
-    pub async fn lease_segment(&self, run: &str, index: u32, holder: &str, seconds: i64) -> Result<Option<Segment>> {
+    pub async fn lease_segment(
+        &self,
+        run: &str,
+        index: u32,
+        holder: &str,
+        seconds: i64,
+    ) -> Result<Option<Segment>> {
         let now = Timestamp::now().millis();
         let reply = self
             .client
@@ -293,7 +301,9 @@ impl Db {
             .update_item()
             .table_name(self.state_table())
             .set_key(Some(key(pk(run), "RUN")))
-            .update_expression("ADD missing :count")
+            .update_expression("ADD #missing :count")
+            // A reserved word.
+            .expression_attribute_names("#missing", "missing")
             .expression_attribute_values(":count", n(count))
             .return_values(ReturnValue::AllNew)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

@@ -3,8 +3,8 @@
 //! nothing local reads.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
 use super::db::{Db, store_error};
@@ -55,7 +55,9 @@ pub async fn create_tables(db: &Db) -> Result<()> {
     for (table, request) in [(db.state_table(), state), (db.files_table(), files)] {
         match request.send().await {
             Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => continue,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {
+                continue;
+            }
             Err(error) => return Err(store_error(error)),
         }
         let ttl = TimeToLiveSpecification::builder()

@@ -180,7 +180,12 @@ impl Db {
     }
 
     /// A page of a project's tasks, by id.
-    pub async fn list_tasks_after(&self, project: &str, after: &str, limit: usize) -> Result<(Vec<Task>, bool)> {
+    pub async fn list_tasks_after(
+        &self,
+        project: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<(Vec<Task>, bool)> {
         let page = self.list(&pk(project), "", after, limit).await?;
         Ok((page.items, page.more))
     }

@@ -67,11 +67,11 @@ impl<'a> Archive<'a> {
         // Data in front of the archive shift everything by their length.
         let end_at = from + end as u64;
         let shift = if src.peek(at, 4).is_some_and(|b| b != b"PK\x01\x02") {
-            end_at.saturating_sub(at + len)
+            end_at.saturating_sub(at.saturating_add(len))
         } else {
             0
         };
-        let directory = src.upto(at + shift, len)?;
+        let directory = src.upto(at.saturating_add(shift), len)?;
         archive.read_directory(ctx, directory, shift)?;
         Ok(archive)
     }

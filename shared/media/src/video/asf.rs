@@ -53,9 +53,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
 }
 
 fn objects(ctx: &mut Ctx<'_>, view: View<'_>, seconds: &mut f64, depth: u32) -> Parse {
-    let mut at = 0;
+    let mut at = 0u64;
     for _ in 0..256 {
-        if at + 24 > view.len() {
+        if at.saturating_add(24) > view.len() {
             return Ok(());
         }
         let h = view.get(at, 24)?;

@@ -84,6 +84,8 @@ struct Movie {
     timescale: u32,
     duration: u64,
     fragmented: bool,
+    /// The header states the length with all fragments.
+    stated: bool,
     /// End of what segment indexes list, seconds, and where that lies.
     indexed: f64,
     covered: u64,
@@ -92,10 +94,12 @@ struct Movie {
 }
 
 impl Movie {
-    /// Whether the duration still has to be summed from fragments.
+    /// Whether the duration still has to be summed from fragments. A header that has
+    /// samples of its own states their duration only.
     fn wants_fragments(&self, size: u64) -> bool {
         let indexed = self.indexed > 0.0 && self.covered >= size.saturating_sub(TAIL_READ);
-        self.fragmented && self.duration == 0 && !indexed && self.tracks.iter().all(|t| t.ticks == 0)
+        let own = self.tracks.iter().any(|t| t.ticks > 0);
+        self.fragmented && !self.stated && !indexed && (self.duration == 0 || own)
     }
 
     fn header(&mut self, ctx: &mut Ctx<'_>, moov: View<'_>) -> Parse {
@@ -139,10 +143,12 @@ impl Movie {
     fn extends(&mut self, mvex: View<'_>) -> Parse {
         bmff::walk(mvex, |b| {
             match &b.kind {
-                b"mehd" if self.duration == 0 => {
+                b"mehd" => {
                     let h = b.body.upto(0, 12)?;
                     let long = h.first() == Some(&1);
-                    self.duration = if long { be64(h, 4) } else { be32(h, 4).map(u64::from) }.unwrap_or(0);
+                    let total = if long { be64(h, 4) } else { be32(h, 4).map(u64::from) };
+                    self.duration = total.filter(|t| *t > 0).unwrap_or(self.duration);
+                    self.stated = total.is_some_and(|t| t > 0);
                 }
                 b"trex" => {
                     let h = b.body.upto(0, 16)?;

@@ -116,7 +116,7 @@ impl<'a> Pdf<'a> {
                 };
                 let kind = lexer.word();
                 if kind == b"n" && at > 0 {
-                    self.place(first + i, Place::At(at));
+                    self.place(first.saturating_add(i), Place::At(at));
                 } else if kind.is_empty() {
                     return Err(short(lexer));
                 }
@@ -156,8 +156,8 @@ impl<'a> Pdf<'a> {
                 let (a, b) = rest.split_at(w1);
                 let kind = if w0 == 0 { 1 } else { number(kind) };
                 match kind {
-                    1 => self.place(first + i, Place::At(number(a))),
-                    2 => self.place(first + i, Place::In(number(a) as u32, number(b) as u32)),
+                    1 => self.place(first.saturating_add(i), Place::At(number(a))),
+                    2 => self.place(first.saturating_add(i), Place::In(number(a) as u32, number(b) as u32)),
                     _ => {}
                 }
             }

@@ -1,0 +1,20 @@
+//! The local cloud, driven as its users drive it: through the API, the AWS SDK
+//! and the command line.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod authorisation;
+mod bindings;
+mod coverage;
+mod crash;
+mod datasets;
+mod files;
+mod folders;
+mod objects;
+mod support;
