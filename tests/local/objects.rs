@@ -10,7 +10,7 @@ async fn odd_keys_are_indexed_as_they_are() {
     local.make_dataset("p", "d").await;
     local.make_bucket("bucket").await;
     local.bind("p", "d", "bucket").await;
-    let long = ["文".repeat(85), "a".repeat(255), "b".repeat(255)].join("/") + "/x";
+    let long = ["文".repeat(85), "a".repeat(255), "b".repeat(255)].join("/") + "/x/";
     assert!(long.len() <= 1024);
     let longest = format!("{}{}", long, "y".repeat(1024 - long.len()));
     let mut keys = vec![

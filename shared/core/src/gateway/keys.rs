@@ -83,7 +83,7 @@ impl SecretsManagerKeys {
         }
     }
 
-    fn from_cache(&self, access_key_id: &str) -> Option<Option<AccessKey>> {
+    fn cached_key(&self, access_key_id: &str) -> Option<Option<AccessKey>> {
         let cached = self.cached.lock().ok()?;
         let (read, keys) = cached.as_ref()?;
         (read.elapsed() < CACHE).then(|| keys.get(access_key_id).cloned())
@@ -111,7 +111,7 @@ fn parse(text: &str) -> Result<HashMap<String, AccessKey>> {
 #[async_trait]
 impl KeyStore for SecretsManagerKeys {
     async fn find(&self, access_key_id: &str) -> Result<Option<AccessKey>> {
-        if let Some(known) = self.from_cache(access_key_id) {
+        if let Some(known) = self.cached_key(access_key_id) {
             return Ok(known);
         }
         let reply = self.client.get_secret_value().secret_id(&self.secret_id).send().await;

@@ -1,9 +1,13 @@
 //! The one path from a hint to a row, level-triggered: whatever the hint says,
 //! the object's present state is read and the row is made to describe it.
 //!
-//! 1. Read the row. 2. A hint whose sequencer is not later than the row's is
-//! stale. 3. Read the object. 4. The same version: stop. 5. Extract. 6. Write
-//! under the `rev` of step 1, with the counters. 7. On conflict, start again.
+//! 1. Read the row.
+//! 2. A hint whose sequencer is not later than the row's is stale.
+//! 3. Read the object.
+//! 4. The same version: stop.
+//! 5. Extract.
+//! 6. Write under the `rev` of step 1, with the counters.
+//! 7. On conflict, start again.
 
 use std::collections::HashMap;
 
@@ -107,10 +111,13 @@ fn set(outcomes: &mut [Option<Outcome>], index: usize, outcome: Outcome) {
     }
 }
 
+/// A hint with its place among those that were given.
+type Placed = (usize, Hint);
+
 /// Makes one hint of all hints of an object: the latest sequencer, the last
 /// manual call. Gives the hints to work off with their places, and the places
 /// that take their outcome from another.
-fn merge(hints: Vec<Hint>) -> (Vec<(usize, Hint)>, Vec<(usize, usize)>) {
+fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
     let mut leaders: HashMap<ObjectUri, usize> = HashMap::with_capacity(hints.len());
     let mut open: Vec<(usize, Hint)> = Vec::with_capacity(hints.len());
     let mut follows = Vec::new();

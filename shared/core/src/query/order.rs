@@ -127,7 +127,7 @@ mod tests {
         let spec = SortSpec::new("Size", "desc").unwrap();
         let key =
             |size: Option<i64>, uri: &str| SortKey { values: vec![size.map(Sortable::Int)], uri: uri.into() };
-        let mut keys = vec![key(None, "a"), key(Some(1), "c"), key(Some(2), "z"), key(Some(1), "b")];
+        let mut keys = [key(None, "a"), key(Some(1), "c"), key(Some(2), "z"), key(Some(1), "b")];
         keys.sort_by(|a, b| spec.compare(a, b));
         let uris: Vec<&str> = keys.iter().map(|k| k.uri.as_str()).collect();
         assert_eq!(uris, ["z", "b", "c", "a"]);

@@ -188,19 +188,20 @@ impl Db {
         if all.is_empty() {
             return Ok(Room::Gone);
         }
-        let (files, bytes) = (delta.files.max(0), delta.bytes.max(0));
+        // What takes no room fits, whatever is owed.
+        let has = |room: i64, wanted: i64| wanted <= 0 || room >= wanted;
         let mut sum = (0, 0);
         let mut best: Option<(u32, i64)> = None;
         for (index, shard) in (0u32..).zip(all.iter()) {
             sum = (sum.0 + shard.room_files, sum.1 + shard.room_size);
-            let fits = shard.open && shard.room_files >= files && shard.room_size >= bytes;
+            let fits = shard.open && has(shard.room_files, delta.files) && has(shard.room_size, delta.bytes);
             if fits && best.is_none_or(|(_, room)| shard.room_files > room) {
                 best = Some((index, shard.room_files));
             }
         }
         Ok(match best {
             Some((index, _)) => Room::Shard(index),
-            None if sum.0 >= files && sum.1 >= bytes => Room::Scattered,
+            None if has(sum.0, delta.files) && has(sum.1, delta.bytes) => Room::Scattered,
             None => Room::None,
         })
     }
