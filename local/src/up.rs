@@ -165,14 +165,16 @@ impl Progress {
         let done = Arc::new(AtomicBool::new(false));
         let total = Arc::new(AtomicU64::new(0));
         let (store, bucket) = (cloud.store.clone(), folder.bucket.clone());
-        let (counted, stop_counting) = (Arc::clone(&total), Arc::clone(&done));
+        let (counted, counted_all, stop_counting) =
+            (Arc::clone(&total), Arc::clone(&total), Arc::clone(&done));
         tokio::task::spawn_blocking(move || {
             let seen = |count: mediadex_s3::Count| {
                 counted.store(count.files, Ordering::Relaxed);
                 !stop_counting.load(Ordering::Relaxed)
             };
-            if let Err(error) = store.count(&bucket, seen) {
-                tracing::debug!(%error, "the files of a folder were not counted");
+            match store.count(&bucket, seen) {
+                Ok(count) => counted_all.store(count.files, Ordering::Relaxed),
+                Err(error) => tracing::debug!(%error, "the files of a folder were not counted"),
             }
         });
         let usage = Arc::clone(&cloud.ctx.usage);
