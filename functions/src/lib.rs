@@ -5,7 +5,7 @@
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse, SecretsManagerKeys, StaticKeys};
-use mediadex_core::ingest::{ScanStep, on_object_event, run_step, run_work_event};
+use mediadex_core::ingest::{BatchReply, ScanStep, on_object_event, run_step, run_work_event};
 use mediadex_core::model::request_id;
 use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::{Code, Context, telemetry};
@@ -67,21 +67,32 @@ pub fn run_operation(name: &'static str) -> Run {
     })
 }
 
-/// Runs the worker for events of object storage.
-///
-/// # Errors
-/// When the runtime's API fails.
-pub fn run_object_events() -> Run {
+/// What a worker does with one event.
+type Work =
+    for<'a> fn(
+        &'a Context,
+        Value,
+    ) -> std::pin::Pin<Box<dyn Future<Output = mediadex_core::Result<BatchReply>> + Send + 'a>>;
+
+fn run_worker(name: &'static str, work: Work) -> Run {
     Box::pin(async move {
         telemetry::init_json();
         let ctx = Context::from_env().await;
         let ctx = &ctx;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let id = event.context.request_id;
-            on_object_event(ctx, event.payload).await.map_err(|error| fail("on-object-event", &id, error))
+            work(ctx, event.payload).await.map_err(|error| fail(name, &id, error))
         }))
         .await
     })
+}
+
+/// Runs the worker for events of object storage.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub fn run_object_events() -> Run {
+    run_worker("on-object-event", on_object_event)
 }
 
 /// Runs the worker for index tasks.
@@ -89,16 +100,7 @@ pub fn run_object_events() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
-    Box::pin(async move {
-        telemetry::init_json();
-        let ctx = Context::from_env().await;
-        let ctx = &ctx;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-            let id = event.context.request_id;
-            run_work_event(ctx, event.payload).await.map_err(|error| fail("on-work", &id, error))
-        }))
-        .await
-    })
+    run_worker("on-work", run_work_event)
 }
 
 /// Runs a step of a scan.

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use mediadex_core::gateway::sign_acs3;
 use mediadex_core::operation::Params;
 use serde_json::Value;
+
+use crate::DEFAULT_PORT;
 
 /// Where the API is, and the key to it.
 #[derive(Debug, Clone)]
@@ -20,6 +23,48 @@ pub struct Api {
     pub access_key_id: String,
     /// Its secret.
     pub access_key_secret: String,
+}
+
+/// The access key, which the server and its clients read alike.
+#[derive(Args, Debug, Clone)]
+struct Key {
+    /// Access key id.
+    #[arg(
+        long = "access-key-id",
+        env = "MEDIADEX_ACCESS_KEY_ID",
+        default_value = "mediadex",
+        hide_env_values = true
+    )]
+    id: String,
+    /// Its secret.
+    #[arg(
+        long = "access-key-secret",
+        env = "MEDIADEX_ACCESS_KEY_SECRET",
+        default_value = "mediadex-secret",
+        hide_env_values = true
+    )]
+    secret: String,
+}
+
+/// Where the API is and the key to it, as options of the command line.
+#[derive(Args, Debug, Clone)]
+pub struct Target {
+    /// The API.
+    #[arg(long, env = "MEDIADEX_ENDPOINT", default_value_t = format!("http://127.0.0.1:{DEFAULT_PORT}"))]
+    endpoint: String,
+    #[command(flatten)]
+    key: Key,
+}
+
+impl Target {
+    /// The client.
+    pub fn api(&self) -> Api {
+        Api {
+            endpoint: self.endpoint.clone(),
+            access_key_id: self.key.id.clone(),
+            access_key_secret: self.key.secret.clone(),
+        }
+    }
 }
 
 /// What the API answered.

@@ -2,12 +2,13 @@
 //!
 //! Terms are separated by blanks and all of them must hold: `type:image
 //! width>=4000 make:Canon taken:2020..2022 -status:Failed "sun set"`. A term is
-//! a field, an operator (`:` `=` `!=` `>` `>=` `<` `<=`) and a value; a word by
-//! itself is looked for in file names; `-` in front negates.
+//! a field, an operator (`:` `=` `!=` `>` `>=` `<` `<=`) and a value;
+//! `near:48.85,2.35~5km` is a circle; words by themselves are looked for in all
+//! texts of a file, in quotation marks one after another; `-` in front negates.
 
 use std::fmt;
 
-use mediadex_core::query::{CATALOGUE, FieldType, resolve};
+use mediadex_core::query::{CATALOGUE, FieldType, Point, resolve};
 use serde_json::{Value, json};
 
 /// What is wrong with a query, and where.
@@ -54,6 +55,11 @@ const SHORT: &[(&str, &[&str])] = &[
     ("pages", &["PageCount"]),
     ("author", &["Authors", "Artist"]),
     ("keyword", &["Keywords"]),
+    ("title", &["Title"]),
+    ("artist", &["Artist", "AlbumArtist"]),
+    ("album", &["Album"]),
+    ("camera", &["EXIF.Model"]),
+    ("duration", &["Duration"]),
     ("city", &["Addresses.City"]),
     ("country", &["Addresses.Country"]),
 ];
@@ -61,6 +67,7 @@ const SHORT: &[(&str, &[&str])] = &[
 struct Term {
     position: usize,
     text: String,
+    /// Where the text itself is in quotation marks, not only a value in it.
     quoted: bool,
 }
 
@@ -124,7 +131,11 @@ fn condition(term: &Term) -> Located<Value> {
     let wrap = |condition: Value| if negated { not(condition) } else { condition };
     let operator = text.find([':', '=', '<', '>', '!']).filter(|_| !term.quoted);
     let Some(at) = operator else {
-        return Ok(wrap(json!({"Field": "Filename", "Operation": "match-phrase", "Value": text})));
+        if !text.chars().any(char::is_alphanumeric) {
+            return Err((shift, "expected a word or a condition such as type:image".into()));
+        }
+        let value = if term.quoted { format!("\"{text}\"") } else { text.to_owned() };
+        return Ok(wrap(json!({"Operation": "fuzzy", "Value": value})));
     };
     let (name, rest) = text.split_at(at);
     let operators =
@@ -140,8 +151,15 @@ fn condition(term: &Term) -> Located<Value> {
     if value.is_empty() {
         return Err((characters + sign.len(), format!("a value is missing after {name}{sign}")));
     }
-    let fields = fields_of(name).map_err(|message| (shift, message))?;
     let value_at = characters + sign.chars().count();
+    if name.eq_ignore_ascii_case("near") {
+        if !matches!(*operation, "eq" | "ne") {
+            return Err((characters, "near takes : and a place, such as near:48.85,2.35~5km".into()));
+        }
+        let circle = near(value).map_err(|message| (value_at, message))?;
+        return Ok(wrap(if *operation == "ne" { not(circle) } else { circle }));
+    }
+    let fields = fields_of(name).map_err(|message| (shift, message))?;
     let mut alternatives = Vec::new();
     for field in &fields {
         alternatives.push(compare(field, operation, value).map_err(|message| (value_at, message))?);
@@ -240,6 +258,24 @@ fn compare(field: &str, operation: &str, value: &str) -> Result<Value, String> {
     }
 }
 
+/// `latitude,longitude~distance`, in metres, `m`, `km` or `mi`; 1 km without one.
+fn near(value: &str) -> Result<Value, String> {
+    let (place, distance) = value.split_once('~').unwrap_or((value, "1km"));
+    let form = "a place is written latitude,longitude~distance, such as 48.85,2.35~5km";
+    let digits = distance.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match distance.get(digits.len()..).unwrap_or_default().to_lowercase().as_str() {
+        "" | "m" => 1.0,
+        "km" => 1000.0,
+        "mi" => 1609.344,
+        unit => return Err(format!("there is no unit {unit:?}; use m, km or mi")),
+    };
+    let metres = digits.parse::<f64>().map_err(|_| form.to_owned())? * factor;
+    if Point::parse(place).is_none() {
+        return Err(form.to_owned());
+    }
+    Ok(leaf("LatLong", "geo-distance", &format!("{place};{metres}")))
+}
+
 /// A number, with a unit of bytes if it has one: `10MB`, `1.5GiB`.
 fn number(text: &str) -> Option<String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -289,6 +325,31 @@ fn period(text: &str) -> Result<(String, String), String> {
     Ok((moment.to_string(), end.to_string()))
 }
 
+/// Reads `--group-by camera`: the field that files are grouped by.
+///
+/// # Errors
+/// For a field that there is not.
+pub fn parse_group(name: &str) -> Result<String, String> {
+    Ok(fields_of(name)?.into_iter().next().unwrap_or_default())
+}
+
+/// Reads `--histogram taken:month`: the field and the interval.
+///
+/// # Errors
+/// For a field that is no time, or an interval that there is not.
+pub fn parse_histogram(text: &str) -> Result<(String, String), String> {
+    const INTERVALS: [&str; 5] = ["year", "month", "week", "day", "hour"];
+    let (name, interval) = text.split_once(':').unwrap_or((text, "month"));
+    let field = parse_group(name)?;
+    if resolve(&field).map_err(|error| error.message().to_owned())?.kind != FieldType::Time {
+        return Err(format!("{name} is no time; use taken, modified or indexed"));
+    }
+    if !INTERVALS.contains(&interval) {
+        return Err(format!("there is no interval {interval:?}; use {}", INTERVALS.join(", ")));
+    }
+    Ok((field, interval.to_owned()))
+}
+
 /// Reads `--sort -ProduceTime,Size`: the `Sort` and `Order` of SimpleQuery. A
 /// minus sorts descending.
 ///
@@ -322,7 +383,12 @@ mod tests {
             ("size>10MB", Some(leaf("Size", "gt", "10000000"))),
             ("label.category=Pets", Some(eq("CustomLabels.category", "Pets"))),
             ("exif.FNumber<=2.8", Some(leaf("EXIF.FNumber", "lte", "2.8"))),
-            ("\"sun set\"", Some(leaf("Filename", "match-phrase", "sun set"))),
+            ("\"sun set\"", Some(json!({"Operation": "fuzzy", "Value": "\"sun set\""}))),
+            ("sunset", Some(json!({"Operation": "fuzzy", "Value": "sunset"}))),
+            ("-beach", Some(not(json!({"Operation": "fuzzy", "Value": "beach"})))),
+            ("near:48.85,2.35~5km", Some(leaf("LatLong", "geo-distance", "48.85,2.35;5000"))),
+            ("near:48.85,2.35", Some(leaf("LatLong", "geo-distance", "48.85,2.35;1000"))),
+            ("near!=0,0~10m", Some(not(leaf("LatLong", "geo-distance", "0,0;10")))),
             ("mime:image/*", Some(leaf("ContentType", "prefix", "image/"))),
             ("-status:Failed", Some(not(eq("ObjectStatus", "Failed")))),
             ("status!=Failed", Some(not(eq("ObjectStatus", "Failed")))),
@@ -367,6 +433,10 @@ mod tests {
             ("taken:2021-13", 6, "not a time"),
             (":x", 0, "field is missing"),
             ("文 size>", 7, "value is missing"),
+            ("near:Paris", 5, "latitude,longitude~distance"),
+            ("near:1,2~5furlongs", 5, "no unit"),
+            ("near>1,2", 4, "near takes :"),
+            ("type:image - x", 11, "expected a word"),
         ];
         for (query, position, text) in table {
             let error = parse(query).unwrap_err();

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
-use mediadex::client::{Api, read_arguments};
+use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, StateDir, local_config};
-use mediadex::up::{PROJECT, UpOptions};
-use mediadex::{DEFAULT_PORT, bench, find, folders, table, up};
+use mediadex::up::UpOptions;
+use mediadex::{DEFAULT_PORT, bench, folders, inspect, search, up};
 use mediadex_core::operation::Params;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A media index for object storage.
 #[derive(Parser)]
@@ -27,7 +27,9 @@ enum Command {
     /// Call an operation of the API and print its reply.
     Call(Call),
     /// Find files with a query for people.
-    Find(Find),
+    Find(search::Find),
+    /// Print the metadata of files, folders or objects, without an index.
+    Inspect(inspect::Inspect),
     /// Print the figures of BENCHMARKS.md.
     Bench(bench::Bench),
 }
@@ -52,46 +54,6 @@ struct Up {
     json: bool,
 }
 
-/// The access key, which the server and its clients read alike.
-#[derive(Args, Clone)]
-struct Key {
-    /// Access key id.
-    #[arg(
-        long = "access-key-id",
-        env = "MEDIADEX_ACCESS_KEY_ID",
-        default_value = "mediadex",
-        hide_env_values = true
-    )]
-    id: String,
-    /// Its secret.
-    #[arg(
-        long = "access-key-secret",
-        env = "MEDIADEX_ACCESS_KEY_SECRET",
-        default_value = "mediadex-secret",
-        hide_env_values = true
-    )]
-    secret: String,
-}
-
-#[derive(Args)]
-struct Target {
-    /// The API.
-    #[arg(long, env = "MEDIADEX_ENDPOINT", default_value_t = format!("http://127.0.0.1:{DEFAULT_PORT}"))]
-    endpoint: String,
-    #[command(flatten)]
-    key: Key,
-}
-
-impl Target {
-    fn api(&self) -> Api {
-        Api {
-            endpoint: self.endpoint.clone(),
-            access_key_id: self.key.id.clone(),
-            access_key_secret: self.key.secret.clone(),
-        }
-    }
-}
-
 #[derive(Args)]
 struct Call {
     /// The operation, such as GetDataset.
@@ -102,32 +64,6 @@ struct Call {
     /// Parameters as one JSON object; those given as Key=value are put on top.
     #[arg(long, value_name = "JSON")]
     body: Option<String>,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Args)]
-struct Find {
-    /// The dataset.
-    dataset: String,
-    /// What to find, such as: type:image width>=4000 make:Canon taken:2020..2022
-    #[arg(default_value = "", allow_hyphen_values = true)]
-    query: String,
-    /// Fields to sort by, with a minus for descending: -taken,size
-    #[arg(long, default_value = "", allow_hyphen_values = true)]
-    sort: String,
-    /// How many files to show.
-    #[arg(long, default_value_t = 20)]
-    limit: usize,
-    /// Print each file as one line of JSON.
-    #[arg(long)]
-    json: bool,
-    /// Print only how many there are.
-    #[arg(long, conflicts_with = "json")]
-    count: bool,
-    /// The project.
-    #[arg(long, default_value = PROJECT)]
-    project: String,
     #[command(flatten)]
     target: Target,
 }
@@ -150,7 +86,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Up(up) => run_up(up).await,
             Command::Call(call) => run_call(call).await,
-            Command::Find(find) => run_find(find).await,
+            Command::Find(find) => search::run(find).await,
+            Command::Inspect(args) => inspect::run(args).await,
             Command::Bench(bench) => bench::run(bench).await.map(|()| ExitCode::SUCCESS),
         }
     });
@@ -203,66 +140,4 @@ async fn run_call(args: Call) -> anyhow::Result<ExitCode> {
     let reply = args.target.api().call(&args.operation, &params).await?;
     println!("{}", serde_json::to_string_pretty(&reply.body)?);
     Ok(if reply.status < 400 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-#[allow(clippy::print_stdout, reason = "what was found is what was asked for")]
-async fn run_find(args: Find) -> anyhow::Result<ExitCode> {
-    let query = find::parse(&args.query)?;
-    let (sort, order) = find::parse_sort(&args.sort).map_err(anyhow::Error::msg)?;
-    let api = args.target.api();
-    let mut params = Params::new();
-    params.insert("ProjectName".into(), json!(args.project));
-    params.insert("DatasetName".into(), json!(args.dataset));
-    if let Some(query) = query {
-        params.insert("Query".into(), query);
-    }
-    if !sort.is_empty() {
-        params.insert("Sort".into(), json!(sort));
-        params.insert("Order".into(), json!(order));
-    }
-    let mut shown: Vec<Value> = Vec::new();
-    let mut total = None;
-    loop {
-        let wanted = if args.count { 1 } else { (args.limit - shown.len()).clamp(1, 100) };
-        params.insert("MaxResults".into(), json!(wanted));
-        params.insert("WithoutTotalHits".into(), json!(total.is_some()));
-        let reply = api.call("SimpleQuery", &params).await?;
-        if reply.status >= 400 {
-            bail!("{}", reply.body.get("Message").and_then(Value::as_str).unwrap_or("the query failed"));
-        }
-        total = total.or_else(|| reply.body.get("TotalHits").and_then(Value::as_u64));
-        if args.count {
-            println!("{}", total.unwrap_or(0));
-            return Ok(ExitCode::SUCCESS);
-        }
-        shown.extend(reply.body.get("Files").and_then(Value::as_array).cloned().unwrap_or_default());
-        let next = reply.body.get("NextToken").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if next.is_empty() || shown.len() >= args.limit {
-            break;
-        }
-        params.insert("NextToken".into(), json!(next));
-    }
-    shown.truncate(args.limit);
-    if args.json {
-        for file in &shown {
-            println!("{}", serde_json::to_string(file)?);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let rows: Vec<Vec<String>> = shown.iter().map(row_of).collect();
-    println!("{}", table::render(&["FILE", "TYPE", "SIZE", "DIMENSIONS", "TAKEN"], &rows, 60));
-    println!("{} of {} file(s)", shown.len(), total.unwrap_or(0));
-    Ok(ExitCode::SUCCESS)
-}
-
-fn row_of(file: &Value) -> Vec<String> {
-    let text = |name: &str| file.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let number = |names: [&str; 2]| names.iter().find_map(|name| file.get(*name).and_then(Value::as_i64));
-    let size = match (number(["ImageWidth", "VideoWidth"]), number(["ImageHeight", "VideoHeight"])) {
-        (Some(width), Some(height)) => format!("{width}x{height}"),
-        _ => String::new(),
-    };
-    let taken = text("ProduceTime").get(..10).unwrap_or_default().to_owned();
-    let bytes = file.get("Size").and_then(Value::as_i64).map(table::bytes).unwrap_or_default();
-    vec![text("Filename"), text("MediaType"), bytes, size, taken]
 }

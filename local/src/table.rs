@@ -44,6 +44,23 @@ fn shorten(text: &str, widest: usize) -> String {
     format!("…{}", kept.into_iter().rev().collect::<String>())
 }
 
+/// Bars for counts, the longest `widest` cells wide; a count above 0 always has
+/// a mark.
+pub fn bars(counts: &[(String, u64)], widest: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+    let label = counts.iter().map(|(label, _)| label.width()).max().unwrap_or(0);
+    let digits = counts.iter().map(|(_, count)| count.to_string().len()).max().unwrap_or(0);
+    let lines = counts.iter().map(|(name, count)| {
+        let eighths = (*count as f64 / most as f64 * widest as f64 * 8.0).round() as usize;
+        let eighths = eighths.max(usize::from(*count > 0));
+        let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
+        let pad = " ".repeat(label - name.width());
+        format!("{name}{pad}  {count:>digits$}  {}{part}", "█".repeat(eighths / 8))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Bytes in the unit that suits them.
 pub fn bytes(number: i64) -> String {
     const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
@@ -67,6 +84,8 @@ mod tests {
         let text = render(&["PATH", "SIZE"], &rows, 12);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines, ["PATH          SIZE", "…to/文件.jpg  12"]);
+        let counts = [("2021-06".to_owned(), 4), ("2021-07".to_owned(), 1), ("2021-08".to_owned(), 0)];
+        assert_eq!(bars(&counts, 2), "2021-06  4  ██\n2021-07  1  ▌\n2021-08  0  ");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_234_567), "1.2 MB");
     }

@@ -123,6 +123,8 @@ async fn every_function_runs_its_sample_event() {
         "update-file-meta",
         "batch-update-file-meta",
         "simple-query",
+        "fuzzy-query",
+        "semantic-query",
         "list-tasks",
     ] {
         let reply = lambda.sample(name).await.unwrap_or_else(|error| panic!("{name}: {error}"));

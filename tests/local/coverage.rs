@@ -44,11 +44,27 @@ fn no_binary_is_without_a_row() {
 #[test]
 fn each_operation_is_called_by_a_test_through_the_gateway() {
     let mut tests = String::new();
-    for file in ["datasets.rs", "bindings.rs", "files.rs", "objects.rs", "support.rs"] {
+    for file in ["datasets.rs", "bindings.rs", "files.rs", "objects.rs", "queries.rs", "support.rs"] {
         let text = read(Path::new("tests/local").join(file));
         tests.extend(text.chars().filter(|c| !c.is_whitespace()));
     }
     for row in OPERATIONS {
         assert!(tests.contains(&format!("call(\"{}\"", row.name)), "no test calls {}", row.name);
+    }
+}
+
+/// `MEDIADEX_BLESS=1 cargo test` writes the table anew.
+#[test]
+fn the_readme_has_the_catalogue_of_fields() {
+    const BEGIN: &str = "<!-- fields: generated from the catalogue -->\n";
+    const END: &str = "<!-- end of fields -->";
+    let readme = read("README.md");
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has no place for the fields");
+    let (table, after) = rest.split_once(END).expect("the fields of the README have no end");
+    let want = mediadex_core::query::describe_fields();
+    if std::env::var_os("MEDIADEX_BLESS").is_some() {
+        std::fs::write(root().join("README.md"), format!("{before}{BEGIN}{want}{END}{after}")).unwrap();
+    } else {
+        assert_eq!(table, want, "run MEDIADEX_BLESS=1 cargo test, and read what changed");
     }
 }

@@ -17,4 +17,6 @@ mod datasets;
 mod files;
 mod folders;
 mod objects;
+mod oracle;
+mod queries;
 mod support;

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cloud import Cloud
+from support.cloud import Cloud, unique
 from support.space import Space
 
 # The SDKs honour proxies, for loopback as well.
@@ -50,3 +50,11 @@ def space(cloud, request):
 def shared_space(cloud, request):
     """The same for all tests of a file."""
     return Space(cloud, Path(request.path).stem.replace("_", "-")[:40])
+
+
+@pytest.fixture
+def topic(cloud):
+    """A topic of the test's own."""
+    name = unique("done")
+    cloud.sns().create_topic(Name=name)
+    return name

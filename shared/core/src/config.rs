@@ -2,6 +2,7 @@
 
 use std::env;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Everything that can be set. The README's table lists the variables.
 #[derive(Debug, Clone)]
@@ -40,6 +41,10 @@ pub struct Config {
     pub max_attempts: u32,
     /// Seconds that one call of a scan's step may take before it hands on.
     pub step_seconds: u64,
+    /// Files that one query may have to read, at most.
+    pub max_query_files: i64,
+    /// Bounds of the extraction, per object.
+    pub extraction: mediadex_media::Limits,
     /// Whether the S3 client addresses buckets by path.
     pub s3_path_style: bool,
 }
@@ -64,6 +69,8 @@ impl Default for Config {
             guard_floor: 1000,
             max_attempts: 5,
             step_seconds: 600,
+            max_query_files: 1_000_000,
+            extraction: mediadex_media::Limits::default(),
             s3_path_style: false,
         }
     }
@@ -75,6 +82,20 @@ fn text(name: &str) -> Option<String> {
 
 fn number<T: FromStr>(name: &str, default: T) -> T {
     text(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// The bounds of the extraction that the environment sets.
+pub fn extraction_limits() -> mediadex_media::Limits {
+    let base = mediadex_media::Limits::default();
+    let milliseconds = u64::try_from(base.max_cpu.as_millis()).unwrap_or(u64::MAX);
+    mediadex_media::Limits {
+        // An object's head is always read: less than it would read nothing.
+        max_bytes: number("MEDIADEX_MAX_OBJECT_BYTES", base.max_bytes).max(mediadex_media::HEAD_BYTES),
+        max_gets: number("MEDIADEX_MAX_OBJECT_GETS", base.max_gets).max(1),
+        max_cpu: Duration::from_millis(number("MEDIADEX_MAX_OBJECT_MILLISECONDS", milliseconds).max(1)),
+        max_alloc: number("MEDIADEX_MAX_OBJECT_BUFFER", base.max_alloc).max(64 * 1024),
+        ..base
+    }
 }
 
 impl Config {
@@ -99,6 +120,8 @@ impl Config {
             guard_floor: number("MEDIADEX_GUARD_FLOOR", base.guard_floor).max(0),
             max_attempts: number("MEDIADEX_MAX_ATTEMPTS", base.max_attempts).max(1),
             step_seconds: number("MEDIADEX_STEP_SECONDS", base.step_seconds).clamp(1, 800),
+            max_query_files: number("MEDIADEX_MAX_QUERY_FILES", base.max_query_files).max(0),
+            extraction: extraction_limits(),
             s3_path_style: text("MEDIADEX_S3_PATH_STYLE").is_some() || text("AWS_ENDPOINT_URL_S3").is_some(),
         }
     }

@@ -69,4 +69,11 @@ impl Context {
         let db = Db::new(dynamodb, &config, Arc::clone(&usage));
         Self { config, db, s3, sns, dispatch, usage }
     }
+    /// The same context with counters of its own, which count into those of
+    /// this one as well: what a part of the work uses.
+    pub fn metered(&self) -> Self {
+        let usage = Arc::new(Usage::part_of(Arc::clone(&self.usage)));
+        let db = self.db.with_usage(Arc::clone(&usage));
+        Self { db, usage, ..self.clone() }
+    }
 }

@@ -18,6 +18,8 @@ pub struct Usage {
     write_milliunits: AtomicU64,
     store_calls: AtomicU64,
     objects: AtomicU64,
+    /// Counts along: what a part of the work uses, all of it uses.
+    whole: Option<std::sync::Arc<Usage>>,
 }
 
 /// A reading of [`Usage`].
@@ -58,6 +60,19 @@ impl UsageReading {
 }
 
 impl Usage {
+    /// Counters of a part of the work, from 0; what they count is counted in
+    /// `whole` as well.
+    pub fn part_of(whole: std::sync::Arc<Self>) -> Self {
+        Self { whole: Some(whole), ..Self::default() }
+    }
+
+    fn count(&self, counter: impl Fn(&Self) -> &AtomicU64, number: u64) {
+        counter(self).fetch_add(number, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            counter(whole).fetch_add(number, Ordering::Relaxed);
+        }
+    }
+
     /// The present values.
     pub fn read(&self) -> UsageReading {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -74,33 +89,37 @@ impl Usage {
     }
 
     pub(crate) fn s3_get(&self, bytes: u64) {
-        self.s3_gets.fetch_add(1, Ordering::Relaxed);
-        self.s3_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.count(|usage| &usage.s3_gets, 1);
+        self.count(|usage| &usage.s3_bytes, bytes);
     }
 
     pub(crate) fn settled(&self, objects: usize) {
-        self.objects.fetch_add(objects as u64, Ordering::Relaxed);
+        self.count(|usage| &usage.objects, objects as u64);
     }
 
     pub(crate) fn s3_head(&self) {
-        self.s3_heads.fetch_add(1, Ordering::Relaxed);
+        self.count(|usage| &usage.s3_heads, 1);
     }
 
     pub(crate) fn s3_list(&self) {
-        self.s3_lists.fetch_add(1, Ordering::Relaxed);
+        self.count(|usage| &usage.s3_lists, 1);
     }
 
     pub(crate) fn reads<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        self.add(&self.read_milliunits, capacity);
+        self.add(|usage| &usage.read_milliunits, capacity);
     }
 
     pub(crate) fn writes<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        self.add(&self.write_milliunits, capacity);
+        self.add(|usage| &usage.write_milliunits, capacity);
     }
 
-    fn add<'a>(&self, counter: &AtomicU64, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        self.store_calls.fetch_add(1, Ordering::Relaxed);
+    fn add<'a>(
+        &self,
+        counter: impl Fn(&Self) -> &AtomicU64,
+        capacity: impl IntoIterator<Item = &'a ConsumedCapacity>,
+    ) {
+        self.count(|usage| &usage.store_calls, 1);
         let units: f64 = capacity.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
-        counter.fetch_add((units * 1000.0).round() as u64, Ordering::Relaxed);
+        self.count(counter, (units * 1000.0).round() as u64);
     }
 }

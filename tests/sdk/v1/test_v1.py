@@ -7,7 +7,7 @@ import time
 import pytest
 from alibabacloud_imm20200930 import models
 from support import middle, seed
-from support.cloud import eventually, unique
+from support.cloud import eventually
 from support.media import png
 from support.space import Space, where
 
@@ -22,13 +22,6 @@ def test_resources(space):
 
 def test_errors(space):
     middle.check_error(space)
-
-
-@pytest.fixture
-def topic(cloud):
-    name = unique("done")
-    cloud.sns().create_topic(Name=name)
-    return name
 
 
 def test_index_one_file(cloud, space, topic):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from alibabacloud_imm20200930 import models
 from support import middle, seed
-from support.cloud import eventually, unique
+from support.cloud import eventually
 from support.media import png
 from support.space import where
 
@@ -20,13 +20,6 @@ def test_resources(space):
 
 def test_errors(space):
     middle.check_error(space)
-
-
-@pytest.fixture
-def topic(cloud):
-    name = unique("done")
-    cloud.sns().create_topic(Name=name)
-    return name
 
 
 def notify(topic):

@@ -16,7 +16,8 @@ ORDER = """
     create-dataset get-dataset update-dataset list-datasets
     index-file-meta batch-index-file-meta list-tasks get-task
     create-binding get-binding list-bindings stop-binding resume-binding
-    get-file-meta batch-get-file-meta update-file-meta batch-update-file-meta simple-query
+    get-file-meta batch-get-file-meta update-file-meta batch-update-file-meta
+    simple-query fuzzy-query semantic-query
     delete-file-meta batch-delete-file-meta delete-binding delete-dataset delete-project
 """.split()
 

@@ -12,6 +12,6 @@ mod split;
 pub use events::{BatchReply, on_object_event};
 pub use hint::{Hint, Outcome};
 pub use index_task::{run_index_task, run_work_event};
-pub use object::{Facts, Fetched, fetch};
+pub use object::{Facts, Fetched, describe, fetch};
 pub use reconcile::{Target, reconcile};
 pub use scan::{ScanStep, SegmentRef, StepReply, run_step};

@@ -8,7 +8,7 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};
+use mediadex_media::{Extraction, Features, HEAD_BYTES, ObjectInfo, Record, Step};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
@@ -73,6 +73,28 @@ pub enum Fetched {
     Failed(Error),
 }
 
+/// The `File` fields of an object that was read: what its bytes say over what
+/// storage says. What could not be read makes it `Partial`, with a `Reason`.
+pub fn describe(mut facts: Facts, record: Option<&Record>) -> (Source, Map<String, Value>) {
+    let mut fields = std::mem::take(&mut facts.fields);
+    if let Some(content_type) = facts.content_type {
+        fields.insert("ContentType".into(), Value::from(content_type));
+    }
+    if let Some(record) = record {
+        if let Ok(Value::Object(metadata)) = serde_json::to_value(&record.metadata) {
+            fields.extend(metadata);
+        }
+        if let Some(hash) = &record.content_hash {
+            fields.insert("FileHash".into(), Value::from(hash.as_str()));
+        }
+        if let Some(reason) = record.reason() {
+            fields.insert("ObjectStatus".into(), Value::from("Partial"));
+            fields.insert("Reason".into(), Value::from(reason));
+        }
+    }
+    (facts.source, fields)
+}
+
 /// Reads an object. Where `known` is given and the object is still that
 /// version, nothing is extracted.
 pub async fn fetch(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<&Source>) -> Fetched {
@@ -117,7 +139,7 @@ async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<
         content_type: facts.content_type.as_deref(),
         name: &name,
     };
-    let mut extraction = Extraction::new(info, features, Limits::default());
+    let mut extraction = Extraction::new(info, features, ctx.config.extraction.clone());
     extraction.supply(0, head);
     loop {
         // Parsing blocks the thread it runs on.

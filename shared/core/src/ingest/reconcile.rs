@@ -16,10 +16,10 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::hint::{Hint, Outcome};
-use super::object::{Facts, Fetched, fetch};
+use super::object::{Facts, Fetched, describe, fetch};
 use crate::context::Context;
 use crate::error::Error;
-use crate::ledger::{Change, Committed, Origin, Row, RowKey, Status, commit, read_rows};
+use crate::ledger::{Change, Committed, Origin, Row, RowKey, Source, Status, commit, read_rows};
 use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
 use crate::state::Dataset;
 
@@ -267,19 +267,9 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
         Fetched::Same => Decision::Settled(Outcome::Unchanged),
         Fetched::Gone => gone(target, hint, row, now),
         Fetched::Read { facts, record } => {
-            let record = record.map(|record| {
-                let reason = record.reason();
-                (to_map(&record.metadata), reason)
-            });
-            let (mut metadata, reason) = record.unwrap_or_default();
-            if let Some(reason) = reason {
-                metadata.insert("ObjectStatus".into(), Value::from("Partial"));
-                metadata.insert("Reason".into(), Value::from(reason));
-            }
             let mut new = next_row(target, hint, row.as_ref(), now);
             new.failed_attempts = None;
-            let facts = *facts;
-            describe(&mut new, facts, metadata, row, Outcome::Indexed)
+            store(&mut new, describe(*facts, record.as_deref()), row, Outcome::Indexed)
         }
         Fetched::Refused { facts, why } => {
             unreadable(target, hint, row, now, facts.map(|facts| *facts), &why)
@@ -293,13 +283,6 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
                 format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
             unreadable(target, hint, row, now, None, &why)
         }
-    }
-}
-
-fn to_map(metadata: &mediadex_media::Metadata) -> Map<String, Value> {
-    match serde_json::to_value(metadata) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
     }
 }
 
@@ -330,20 +313,14 @@ fn next_row(target: &Target, hint: &Hint, old: Option<&Row>, now: Timestamp) -> 
     new
 }
 
-fn describe(
+fn store(
     new: &mut Row,
-    facts: Facts,
-    metadata: Map<String, Value>,
+    (source, fields): (Source, Map<String, Value>),
     old: Option<Row>,
     then: Outcome,
 ) -> Decision {
-    let mut record = facts.fields;
-    if let Some(content_type) = facts.content_type {
-        record.insert("ContentType".into(), Value::from(content_type));
-    }
-    record.extend(metadata);
-    new.source = Some(facts.source);
-    match new.set_metadata(&record) {
+    new.source = Some(source);
+    match new.set_metadata(&fields) {
         Ok(()) => Decision::Write { change: Box::new(Change { old, new: new.clone() }), then },
         Err(error) => Decision::Settled(Outcome::Failed(error)),
     }
@@ -366,11 +343,10 @@ fn unreadable(
         let old = row.as_ref().filter(|row| row.status == Status::Live).and_then(|row| row.source.clone());
         facts.source = hint.listed.clone().or(old).unwrap_or_default();
     }
-    let metadata = Map::from_iter([
-        ("ObjectStatus".to_owned(), Value::from("Failed")),
-        ("Reason".to_owned(), Value::from(why)),
-    ]);
-    describe(&mut new, facts, metadata, row, Outcome::Unreadable(why.to_owned()))
+    let (source, mut fields) = describe(facts, None);
+    fields.insert("ObjectStatus".into(), Value::from("Failed"));
+    fields.insert("Reason".into(), Value::from(why));
+    store(&mut new, (source, fields), row, Outcome::Unreadable(why.to_owned()))
 }
 
 /// An object that is gone: a tombstone, even where there was no row, so that a

@@ -24,7 +24,8 @@ use super::split::{list, split};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::{
-    Change, Committed, Origin, Range, Row, RowKey, Source, Status, commit, purge_partition, range_partition,
+    Change, Columns, Committed, Origin, Range, Row, RowKey, Source, Status, commit, purge_partition,
+    range_partition,
 };
 use crate::model::{BindingPhase, BindingState, ObjectUri, Timestamp};
 use crate::state::{Run, RunKind, RunStatus, Segment};
@@ -315,7 +316,8 @@ async fn compare(
                 partition,
                 low: low.as_str(),
                 high: high.as_str(),
-                heads_only: true,
+                columns: Columns::Heads,
+                limit: None,
             };
             rows_of(ctx, range)
         })
@@ -467,7 +469,8 @@ async fn clean_partition(ctx: &Context, run: &Run, mut segment: Segment) -> Resu
             partition: segment.index,
             low: &low,
             high: &high,
-            heads_only: true,
+            columns: Columns::Heads,
+            limit: None,
         };
         let (rows, next) = range_partition(&ctx.db, range, start).await?;
         let now = Timestamp::now();

@@ -5,9 +5,10 @@
 //! tombstone for a day.
 
 mod commit;
+mod pack;
 mod read;
 mod row;
 
 pub use commit::{Change, Committed, commit};
-pub use read::{Range, purge_partition, range_partition, read_rows};
+pub use read::{Columns, Range, purge_partition, range_partition, read_rows};
 pub use row::{Origin, Row, RowKey, Source, Status, UserFields};

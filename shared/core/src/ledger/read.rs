@@ -37,6 +37,11 @@ pub async fn read_rows(
     Ok(rows)
 }
 
+/// Rows of a page where nothing else is asked: about the 1 MB that a page has at
+/// most. Without it the embedded store reads the whole rest of the partition for
+/// every page.
+const PAGE_ROWS: i32 = 700;
+
 /// Which rows of one partition to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Range<'a> {
@@ -48,8 +53,35 @@ pub struct Range<'a> {
     pub low: &'a str,
     /// Highest sort key.
     pub high: &'a str,
-    /// Leave the records out: what a scan compares is enough.
-    pub heads_only: bool,
+    /// Which columns.
+    pub columns: Columns,
+    /// Rows of a page, at most; otherwise about as many as 1 MB holds.
+    pub limit: Option<i32>,
+}
+
+/// Which columns to read. The store reads (and bills) whole rows either way;
+/// fewer columns save the way from it and the decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// All of them.
+    All,
+    /// All but the extracted record.
+    WithoutRecord,
+    /// What a scan compares: neither the record nor what the caller set.
+    Heads,
+}
+
+impl Columns {
+    /// The projection, where there is one, and the names in it that are reserved
+    /// words of the store.
+    fn projection(self) -> Option<(&'static str, &'static [&'static str])> {
+        const NAMES: &[&str] = &["k", "q", "st", "ct", "ut"];
+        match self {
+            Self::All => None,
+            Self::WithoutRecord => Some(("PK, SK, #k, rev, #q, src, #st, org, usr, #ct, #ut, bad", NAMES)),
+            Self::Heads => Some(("PK, SK, #k, rev, #q, src, #st, org, #ct, #ut, bad", NAMES)),
+        }
+    }
 }
 
 /// Reads one page (at most 1 MB of the table) of a range; `start` is where the
@@ -59,6 +91,10 @@ pub async fn range_partition(
     range: Range<'_>,
     start: Option<String>,
 ) -> Result<(Vec<Row>, Option<String>)> {
+    // The store takes no range that ends before it begins.
+    if range.low > range.high {
+        return Ok((Vec::new(), None));
+    }
     let pk = partition_key(range.dataset_id, range.partition);
     let start_key = start.map(|sk| {
         HashMap::from([
@@ -75,15 +111,13 @@ pub async fn range_partition(
         .expression_attribute_values(":low", AttributeValue::S(range.low.into()))
         .expression_attribute_values(":high", AttributeValue::S(range.high.into()))
         .set_exclusive_start_key(start_key)
+        .limit(range.limit.unwrap_or(PAGE_ROWS))
         .return_consumed_capacity(ReturnConsumedCapacity::Total);
-    if range.heads_only {
-        query = query
-            .projection_expression("PK, SK, #k, rev, #q, src, #st, org, #ct, #ut, bad")
-            .expression_attribute_names("#k", "k")
-            .expression_attribute_names("#q", "q")
-            .expression_attribute_names("#st", "st")
-            .expression_attribute_names("#ct", "ct")
-            .expression_attribute_names("#ut", "ut");
+    if let Some((projection, names)) = range.columns.projection() {
+        query = query.projection_expression(projection);
+        for name in names {
+            query = query.expression_attribute_names(format!("#{name}"), *name);
+        }
     }
     let reply = query.send().await.map_err(crate::state::store_error)?;
     db.usage.reads(&reply.consumed_capacity);
@@ -102,7 +136,14 @@ pub async fn purge_partition(db: &Db, dataset_id: &str, partition: u32) -> Resul
     let mut purged = 0;
     let mut start = None;
     loop {
-        let range = Range { dataset_id, partition, low: "!", high: "\u{10FFFF}", heads_only: true };
+        let range = Range {
+            dataset_id,
+            partition,
+            low: "!",
+            high: "\u{10FFFF}",
+            columns: Columns::Heads,
+            limit: None,
+        };
         let (rows, next) = range_partition(db, range, start).await?;
         purged += rows.len() as u64;
         let keys = rows

@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::{Error, Result};
+use super::pack;
+use crate::error::Result;
 use crate::model::{InputFile, ObjectUri};
+use crate::query::Needs;
 
 /// DynamoDB's limit for a sort key, in bytes.
 const MAX_SORT_KEY: usize = 1024;
@@ -55,6 +57,13 @@ impl RowKey {
         let whole = format!("{}/{}", uri.bucket, uri.key);
         let partition = xxh3_64(whole.as_bytes()) % u64::from(partitions.max(1));
         Self { pk: partition_key(dataset_id, u32::try_from(partition).unwrap_or(0)), sk }
+    }
+
+    /// Sort keys between which the rows of all paths (`bucket/key`) in
+    /// `[low, high]` lie, and of those that begin with `high`. It may take in a
+    /// few rows more, where long keys were cut.
+    pub fn path_range(low: &str, high: &str) -> (String, String) {
+        (cut(low, CUT).to_owned(), format!("{}\u{10FFFF}", cut(high, CUT)))
     }
 
     /// Sort keys between which all rows of a bucket's keys in `(after, upto]`
@@ -274,40 +283,15 @@ impl Row {
         self.meta = None;
     }
 
-    /// The record: `File` fields by name, with EXIF as an object.
+    /// The record: `File` fields by name, with EXIF as an object; only those
+    /// that are needed.
     ///
     /// # Errors
     /// `InternalError` when it cannot be decoded.
-    pub fn metadata(&self) -> Result<Map<String, Value>> {
+    pub fn metadata(&self, needs: &Needs) -> Result<Map<String, Value>> {
         match &self.meta {
-            Some(bytes) => pack::decode(bytes),
+            Some(bytes) => pack::decode(bytes, needs),
             None => Ok(Map::new()),
-        }
-    }
-}
-
-/// The packed form of a record: a byte that names the form, then zstd of JSON.
-mod pack {
-    use super::{Error, Map, Result, Value};
-
-    const ZSTD_JSON: u8 = 1;
-    /// A record never has more; a frame that claims more is not ours.
-    const MAX_RECORD: usize = 4 * 1024 * 1024;
-
-    pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
-        let json = serde_json::to_vec(record).map_err(Error::internal)?;
-        let mut packed = vec![ZSTD_JSON];
-        packed.extend(zstd::bulk::compress(&json, 3).map_err(Error::internal)?);
-        Ok(packed)
-    }
-
-    pub(super) fn decode(packed: &[u8]) -> Result<Map<String, Value>> {
-        match packed.split_first() {
-            Some((&ZSTD_JSON, frame)) => {
-                let json = zstd::bulk::decompress(frame, MAX_RECORD).map_err(Error::internal)?;
-                serde_json::from_slice(&json).map_err(Error::internal)
-            }
-            _ => Err(Error::internal("a row's record has an unknown form")),
         }
     }
 }
@@ -358,7 +342,7 @@ mod tests {
         assert!(matches!(item.get("meta"), Some(aws_sdk_dynamodb::types::AttributeValue::B(_))));
         let back: Row = serde_dynamo::from_item(item).unwrap();
         assert_eq!(back, row);
-        assert_eq!(back.metadata().unwrap(), record);
+        assert_eq!(back.metadata(&Needs::All).unwrap(), record);
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl Limits {
     pub const QUERY_DEPTH: usize = 5;
     /// Fields to sort by.
     pub const SORT_FIELDS: usize = 5;
+    /// Aggregations in one query.
+    pub const AGGREGATIONS: usize = 20;
+    /// Groups in one reply.
+    pub const GROUPS: usize = 2000;
+    /// Bytes of the text of FuzzyQuery and SemanticQuery.
+    pub const TEXT_QUERY_BYTES: usize = 1024 * 1024;
     /// Labels of one file.
     pub const LABELS: usize = 100;
     /// Bytes of all that a caller sets on one file.

@@ -14,6 +14,24 @@ pub struct Template {
     pub lacking: &'static [&'static str],
 }
 
+impl Template {
+    /// The operators that the template asks for, that this build lacks, and that
+    /// would have had something to do for a file of this kind. Where the template
+    /// does not tell kinds apart (no `MIME`), all of them.
+    pub fn lacking_for(&self, media_type: &str, has_place: bool) -> Vec<&'static str> {
+        let applies = |operator: &str| match (self.features.mime, operator) {
+            (false, _) => true,
+            (true, "ExtractDocumentText") => media_type == "document",
+            (true, _) => media_type == "image",
+        };
+        let mut lacking: Vec<&'static str> = self.lacking.iter().copied().filter(|op| applies(op)).collect();
+        if self.features.geocode && !mediadex_media::GEOCODE && has_place {
+            lacking.push("ReGEO");
+        }
+        lacking
+    }
+}
+
 const ALL: Features = Features::all();
 const NONE: Features = Features::none();
 
@@ -70,5 +88,23 @@ mod tests {
         assert!(template_of("Official:OSSBasicMeta").is_some_and(|t| !t.features.reads_object()));
         assert!(template_of("Official:ImageManagement").is_some_and(|t| t.lacking.len() == 3));
         assert!(template_of("Official:Nonsense").is_none());
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_where_it_would_have_run() {
+        let table = [
+            ("Official:ImageManagement", "image", 3),
+            ("Official:ImageManagement", "video", 0),
+            ("Official:DocumentManagement", "document", 1),
+            ("Official:DocumentManagement", "image", 0),
+            ("Official:FaceManagement", "other", 1),
+            ("", "image", 0),
+        ];
+        for (id, media_type, count) in table {
+            let lacking = template_of(id).map(|template| template.lacking_for(media_type, false));
+            assert_eq!(lacking.map(|names| names.len()), Some(count), "{id} {media_type}");
+        }
+        let with_place = template_of("").map(|template| template.lacking_for("image", true).len());
+        assert_eq!(with_place, Some(usize::from(!mediadex_media::GEOCODE)));
     }
 }

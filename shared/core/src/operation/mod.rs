@@ -157,6 +157,8 @@ pub const OPERATIONS: &[Row] = &[
     Row::of::<files::DeleteFileMeta>("delete-file-meta"),
     Row::of::<files::BatchDeleteFileMeta>("batch-delete-file-meta"),
     Row::of::<query::SimpleQuery>("simple-query"),
+    Row::of::<query::FuzzyQuery>("fuzzy-query"),
+    Row::of::<query::SemanticQuery>("semantic-query"),
     Row::of::<task::GetTask>("get-task"),
     Row::of::<task::ListTasks>("list-tasks"),
 ];

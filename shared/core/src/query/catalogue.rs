@@ -22,6 +22,32 @@ pub enum FieldType {
     Mixed,
 }
 
+impl FieldType {
+    /// What it is, for messages and documentation.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::FoldedText => "text in any case",
+            Self::Int => "a whole number",
+            Self::Float => "a number",
+            Self::Time => "a time",
+            Self::LatLong => "a place",
+            Self::Mixed => "text or a number",
+        }
+    }
+
+    /// The operators that conditions on such a field may have.
+    pub fn operators(self) -> &'static [&'static str] {
+        match self {
+            Self::Text | Self::FoldedText | Self::Mixed => {
+                &["eq", "gt", "gte", "lt", "lte", "prefix", "match-phrase", "exist"]
+            }
+            Self::Int | Self::Float | Self::Time => &["eq", "gt", "gte", "lt", "lte", "exist"],
+            Self::LatLong => &["eq", "prefix", "exist", "geo-distance", "geo-bounding-box", "geo-polygon"],
+        }
+    }
+}
+
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
@@ -186,6 +212,46 @@ pub const CATALOGUE: &[Entry] = &[
     one("ArchiveEntryCount", Int),
 ];
 
+impl Entry {
+    /// The field of nested types (an array of objects) that it belongs to, as
+    /// `nested` wants it.
+    pub fn nested_root(&self) -> Option<&'static str> {
+        if self.sortable || self.path.ends_with(".*") {
+            None
+        } else {
+            self.path.split_once('.').map(|(root, _)| root)
+        }
+    }
+}
+
+/// The fields of the catalogue as a table of Markdown, for the README.
+pub fn describe_fields() -> String {
+    let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+    for entry in CATALOGUE {
+        let traits = match (entry.sortable, entry.nested_root(), entry.path.ends_with(".*")) {
+            (true, _, _) => "yes",
+            (false, _, true) => "by key",
+            (false, Some(_), _) => "no; one value per element, `nested` applies",
+            (false, None, false) => "no; several values",
+        };
+        let key = format!("{} | {}", entry.kind.describe(), traits);
+        match rows.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, paths)) => paths.push(entry.path),
+            None => rows.push((key, vec![entry.path])),
+        }
+    }
+    let mut text = String::from("| type | sortable | fields |\n|---|---|---|\n");
+    for (key, paths) in rows {
+        let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+        text.push_str(&format!("| {key} | {} |\n", paths.join(", ")));
+    }
+    text.push_str("\n| type | operators |\n|---|---|\n");
+    for kind in [Text, FoldedText, Mixed, Int, Float, Time, LatLong] {
+        text.push_str(&format!("| {} | {} |\n", kind.describe(), kind.operators().join(", ")));
+    }
+    text
+}
+
 /// A field of a query, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -199,6 +265,8 @@ pub struct Field {
     pub sortable: bool,
     /// Whether the last part is a key of a map whose case does not matter.
     pub folded_key: bool,
+    /// The field of nested types that it belongs to.
+    pub nested_root: Option<&'static str>,
 }
 
 /// Finds a field.
@@ -213,6 +281,7 @@ pub fn resolve(name: &str) -> Result<Field> {
             kind: entry.kind,
             sortable: entry.sortable,
             folded_key: false,
+            nested_root: entry.nested_root(),
         });
     }
     // The key of a map may itself have dots in it.
@@ -224,8 +293,9 @@ pub fn resolve(name: &str) -> Result<Field> {
             name: name.into(),
             path: vec![map.to_owned(), key.to_owned()],
             kind: entry.kind,
-            sortable: map == "CustomLabels" || map == "EXIF",
+            sortable: true,
             folded_key: matches!(map, "CustomLabels" | "OSSUserMeta" | "EXIF"),
+            nested_root: None,
         });
     }
     Err(unknown(name))

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::aggregate::{Aggregation, AggregationReply};
 use super::order::SortSpec;
 use super::plan::Plan;
 use super::token::Cursor;
@@ -11,7 +12,7 @@ use crate::file::FileView;
 use crate::ledger::Row;
 use crate::state::Dataset;
 
-/// One page to find.
+/// One page to find, or numbers over all that satisfies the plan.
 pub struct Search<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
@@ -21,9 +22,13 @@ pub struct Search<'a> {
     pub plan: &'a Plan,
     /// In which order.
     pub sort: &'a SortSpec,
+    /// What is computed over all of them.
+    pub aggregations: &'a [Aggregation],
+    /// Groups of one aggregation at most.
+    pub groups: usize,
     /// After which file.
     pub after: Option<&'a Cursor>,
-    /// How many at most.
+    /// How many files at most; 0 where only aggregations are asked for.
     pub limit: usize,
     /// Whether all of them are counted.
     pub with_total: bool,
@@ -37,6 +42,8 @@ pub struct SearchReply {
     pub more: bool,
     /// How many there are in all, if that was asked.
     pub total: Option<u64>,
+    /// The results of the aggregations, in their order.
+    pub aggregations: Vec<AggregationReply>,
 }
 
 /// Answers queries.

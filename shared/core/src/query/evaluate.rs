@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::catalogue::{Field, FieldType};
+use super::geo::Point;
 use super::plan::{Condition, Literal, Plan, words};
 use crate::file::Document;
 use crate::model::Timestamp;
@@ -24,6 +25,13 @@ pub(crate) fn matches(plan: &Plan, document: &Document) -> bool {
             });
             found
         }
+        Plan::Nested(root, plan) => match document.get(root) {
+            Some(Value::Array(elements)) => {
+                elements.iter().filter_map(Value::as_object).any(|element| matches(plan, element))
+            }
+            _ => false,
+        },
+        Plan::Text(text) => text.score(document).is_some(),
     }
 }
 
@@ -40,21 +48,29 @@ fn descend<'a>(value: &'a Value, path: &[String], folded: bool, see: &mut dyn Fn
         (Value::Array(items), _) => items.iter().for_each(|item| descend(item, path, folded, see)),
         (Value::Null, _) => {}
         (value, None) => see(value),
+        (Value::Object(map), Some((key, rest))) if folded => map
+            .iter()
+            .filter(|(name, _)| same_folded(name, key))
+            .for_each(|(_, inner)| descend(inner, rest, folded, see)),
         (Value::Object(map), Some((key, rest))) => {
             if let Some(inner) = map.get(key) {
                 descend(inner, rest, folded, see);
-            } else if folded {
-                let key = key.to_lowercase();
-                map.iter()
-                    .filter(|(name, _)| name.to_lowercase() == key)
-                    .for_each(|(_, inner)| descend(inner, rest, folded, see));
             }
         }
         _ => {}
     }
 }
 
-fn text_of(value: &Value) -> String {
+/// Whether two keys are the same but for their case.
+fn same_folded(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        a.eq_ignore_ascii_case(b)
+    } else {
+        a.to_lowercase() == b.to_lowercase()
+    }
+}
+
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -62,7 +78,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// A number as EXIF writes it: plain, or a fraction such as `28/10`.
-fn number_of(text: &str) -> Option<f64> {
+pub(super) fn number_of(text: &str) -> Option<f64> {
     let text = text.trim();
     let number: f64 = match text.split_once('/') {
         Some((above, below)) => {
@@ -110,6 +126,9 @@ fn compare(field: &Field, value: &Value, literal: &Literal) -> Option<Ordering> 
 fn holds(field: &Field, condition: &Condition, value: &Value) -> bool {
     match condition {
         Condition::Exist => true,
+        Condition::Within(area) => {
+            value.as_str().and_then(Point::parse).is_some_and(|point| area.contains(point))
+        }
         Condition::Eq(literal) => compare(field, value, literal) == Some(Ordering::Equal),
         Condition::Gt(literal) => compare(field, value, literal) == Some(Ordering::Greater),
         Condition::Lt(literal) => compare(field, value, literal) == Some(Ordering::Less),
@@ -196,7 +215,7 @@ mod tests {
         let Value::Object(document) = json!({
             "Size": 90_000_000_000_000_001_i64, "ImageWidth": 4000, "Duration": 12.5,
             "Filename": "Holiday/at 北京 3.5 sun set.jpg", "URI": "oss://b/Holiday/x.jpg",
-            "ProduceTime": "2021-06-29T14:50:13+08:00", "CustomLabels": {"Category": "Pets"},
+            "ProduceTime": "2021-06-29T14:50:13+08:00", "CustomLabels": {"Category": "Pets"}, "LatLong": "48.858400,2.294500",
             "OSSTagging": {"Team": "A"}, "EXIF": {"FNumber": "28/10", "Make": "Canon"},
             "VideoStreams": [{"CodecName": "h264", "Width": 640}, {"CodecName": "hevc", "Width": 1920}]
         }) else {
@@ -232,6 +251,11 @@ mod tests {
             ("VideoStreams.CodecName", "eq", "h264", true),
             ("Title", "exist", "", false),
             ("ImageWidth", "exist", "", true),
+            ("LatLong", "geo-distance", "48.85,2.35;5000", true),
+            ("LatLong", "geo-distance", "48.85,2.35;50", false),
+            ("LatLong", "geo-bounding-box", "49,2;48,3", true),
+            ("LatLong", "geo-polygon", "0,0;0,1;1,1", false),
+            ("LatLong", "exist", "", true),
         ];
         for (field, operation, value, want) in table {
             let node: QueryNode =
@@ -240,6 +264,45 @@ mod tests {
             let plan = Plan::new(Some(&node)).unwrap();
             assert_eq!(matches(&plan, &document), want, "{field} {operation} {value}");
             assert_eq!(matches(&Plan::Not(vec![plan]), &document), !want, "not {field} {operation} {value}");
+        }
+    }
+
+    #[test]
+    fn nested_conditions_hold_for_one_element() {
+        let Value::Object(document) = json!({"Figures": [
+            {"Age": 40, "Gender": "female"}, {"Age": 20, "Gender": "male"}, {"Gender": "male"}]})
+        else {
+            return;
+        };
+        let age = json!({"Field": "Figures.Age", "Operation": "gt", "Value": "36"});
+        let male = json!({"Field": "Figures.Gender", "Operation": "eq", "Value": "male"});
+        let female = json!({"Field": "Figures.Gender", "Operation": "eq", "Value": "female"});
+        let old = json!({"Field": "Figures.Age", "Operation": "exist"});
+        let table = [
+            (json!({"Operation": "and", "SubQueries": [age, male]}), true),
+            (
+                json!({"Operation": "nested", "SubQueries": [{"Operation": "and", "SubQueries": [age, male]}]}),
+                false,
+            ),
+            (
+                json!({"Operation": "nested", "SubQueries": [{"Operation": "and", "SubQueries": [age, female]}]}),
+                true,
+            ),
+            (json!({"Operation": "nested", "SubQueries": [age]}), true),
+            (
+                json!({"Operation": "nested", "Field": "Figures", "SubQueries": [
+                {"Operation": "and", "SubQueries": [male, {"Operation": "not", "SubQueries": [old]}]}]}),
+                true,
+            ),
+            (
+                json!({"Operation": "nested", "SubQueries": [
+                {"Operation": "and", "SubQueries": [female, {"Operation": "not", "SubQueries": [old]}]}]}),
+                false,
+            ),
+        ];
+        for (node, want) in table {
+            let plan = Plan::new(Some(&serde_json::from_value(node.clone()).unwrap())).unwrap();
+            assert_eq!(matches(&plan, &document), want, "{node}");
         }
     }
 }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::catalogue::{Field, FieldType, resolve};
+use super::geo::Area;
+use super::text::TextQuery;
 use crate::error::{Error, Result};
 use crate::model::{Limits, Timestamp};
 
@@ -52,6 +54,8 @@ pub enum Condition {
     Phrase(Vec<String>),
     /// There is a value.
     Exist,
+    /// A place in this area.
+    Within(Area),
 }
 
 /// A typed boolean expression over the catalogue.
@@ -67,7 +71,29 @@ pub enum Plan {
     Not(Vec<Plan>),
     /// A condition on a field: any of its values may satisfy it.
     Leaf(Field, Condition),
+    /// One element of a field of nested types satisfies the whole of this plan,
+    /// whose fields are those of the element.
+    Nested(String, Box<Plan>),
+    /// A text is found in the file's texts.
+    Text(TextQuery),
 }
+
+/// Operators of conditions. The SDK's text prints "It" for lt.
+const OPERATORS: &[&str] = &[
+    "eq",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "prefix",
+    "match-phrase",
+    "exist",
+    "geo-distance",
+    "geo-bounding-box",
+    "geo-polygon",
+    "It",
+    "Ite",
+];
 
 /// The words of a text: by Unicode's rules, in lower case; file names part at
 /// dots and underscores as well, which those rules keep within a word. Numbers
@@ -100,6 +126,18 @@ impl Plan {
         Self::build(query, 1, &mut conditions)
     }
 
+    /// Calls `see` with every part of the plan, itself first. The parts of a
+    /// nested plan are not shown: their fields are those of an element.
+    pub(crate) fn visit(&self, see: &mut dyn FnMut(&Plan)) {
+        see(self);
+        match self {
+            Self::And(plans) | Self::Or(plans) | Self::Not(plans) => {
+                plans.iter().for_each(|plan| plan.visit(see));
+            }
+            _ => {}
+        }
+    }
+
     fn build(node: &QueryNode, depth: usize, conditions: &mut usize) -> Result<Self> {
         if depth > Limits::QUERY_DEPTH {
             return Err(Error::limit_exceeded(format!(
@@ -126,6 +164,7 @@ impl Plan {
                     _ => Self::Not(plans),
                 })
             }
+            "nested" => nested(node, depth, conditions),
             "" => Err(Error::invalid_argument("A condition needs an Operation.")),
             _ => {
                 *conditions += 1;
@@ -141,7 +180,60 @@ impl Plan {
     }
 }
 
+/// All conditions hold for one element of a field of nested types. They name
+/// their fields in full; the field of the node itself may be left out.
+fn nested(node: &QueryNode, depth: usize, conditions: &mut usize) -> Result<Plan> {
+    let nodes = node.sub_queries.as_deref().unwrap_or_default();
+    if nodes.is_empty() {
+        return Err(Error::invalid_argument("The operation nested needs SubQueries."));
+    }
+    let plans =
+        nodes.iter().map(|node| Plan::build(node, depth + 1, conditions)).collect::<Result<Vec<_>>>()?;
+    let mut root = node.field.clone().filter(|name| !name.is_empty());
+    let plans = plans.into_iter().map(|plan| relative(plan, &mut root)).collect::<Result<Vec<_>>>()?;
+    match root {
+        Some(root) => Ok(Plan::Nested(root, Box::new(Plan::And(plans)))),
+        None => Err(Error::invalid_argument("The operation nested needs conditions on fields.")),
+    }
+}
+
+/// A plan whose fields are those of an element of `root`, which its first
+/// condition decides if nothing did before.
+fn relative(plan: Plan, root: &mut Option<String>) -> Result<Plan> {
+    let mut all = |plans: Vec<Plan>| -> Result<Vec<Plan>> {
+        plans.into_iter().map(|plan| relative(plan, root)).collect()
+    };
+    Ok(match plan {
+        Plan::And(plans) => Plan::And(all(plans)?),
+        Plan::Or(plans) => Plan::Or(all(plans)?),
+        Plan::Not(plans) => Plan::Not(all(plans)?),
+        Plan::Leaf(mut field, condition) => {
+            let Some(own) = field.nested_root else {
+                return Err(Error::invalid_argument(format!(
+                    "The field {} cannot stand in nested: it does not belong to an array of elements.",
+                    field.name
+                )));
+            };
+            if root.get_or_insert_with(|| own.to_owned()) != own {
+                return Err(Error::invalid_argument(format!(
+                    "All fields in nested must belong to one element: {} is not of {}.",
+                    field.name,
+                    root.as_deref().unwrap_or_default()
+                )));
+            }
+            field.path.remove(0);
+            Plan::Leaf(field, condition)
+        }
+        Plan::Nested(..) | Plan::Text(_) | Plan::All => {
+            return Err(Error::invalid_argument("Only and, or, not and conditions stand in nested."));
+        }
+    })
+}
+
 fn leaf(node: &QueryNode, operation: &str) -> Result<Plan> {
+    if operation == "fuzzy" {
+        return fuzzy(node);
+    }
     let name = node.field.as_deref().unwrap_or_default();
     if name.is_empty() {
         return Err(Error::invalid_argument(format!("The operation {operation} needs a Field.")));
@@ -152,39 +244,28 @@ fn leaf(node: &QueryNode, operation: &str) -> Result<Plan> {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    let wrong = |right: &str| {
-        Error::invalid_argument(format!(
-            "The operation {operation} does not apply to the field {name}, which is {}; {right}.",
-            describe(field.kind)
-        ))
-    };
-    let is_text = matches!(field.kind, FieldType::Text | FieldType::FoldedText | FieldType::Mixed);
-    let condition = match operation {
-        "exist" => Condition::Exist,
+    if !OPERATORS.contains(&operation) {
+        return Err(Error::invalid_argument(format!(
+            "There is no operation {operation:?}; there are and, or, not, nested, fuzzy, {}.",
+            OPERATORS.iter().filter(|name| !name.starts_with('I')).copied().collect::<Vec<_>>().join(", ")
+        )));
+    }
+    let canonical = operation.replace('I', "l");
+    if !field.kind.operators().contains(&canonical.as_str()) {
+        return Err(Error::invalid_argument(format!(
+            "The operation {operation} does not apply to the field {name}, which is {}; use {}.",
+            field.kind.describe(),
+            field.kind.operators().join(", ")
+        )));
+    }
+    let condition = match canonical.as_str() {
         "eq" => Condition::Eq(literal(&field, &value)?),
-        // The SDK's text prints "It" for lt.
-        "gt" | "gte" | "lt" | "lte" | "It" | "Ite" => {
-            if field.kind == FieldType::LatLong {
-                return Err(wrong("use eq, prefix or exist"));
-            }
-            let literal = literal(&field, &value)?;
-            match operation {
-                "gt" => Condition::Gt(literal),
-                "gte" => Condition::Gte(literal),
-                "lt" | "It" => Condition::Lt(literal),
-                _ => Condition::Lte(literal),
-            }
-        }
-        "prefix" => {
-            if !(is_text || field.kind == FieldType::LatLong) {
-                return Err(wrong("use eq, gt, gte, lt, lte or exist"));
-            }
-            Condition::Prefix(fold(&field, &value))
-        }
+        "gt" => Condition::Gt(literal(&field, &value)?),
+        "gte" => Condition::Gte(literal(&field, &value)?),
+        "lt" => Condition::Lt(literal(&field, &value)?),
+        "lte" => Condition::Lte(literal(&field, &value)?),
+        "prefix" => Condition::Prefix(fold(&field, &value)),
         "match-phrase" => {
-            if !is_text {
-                return Err(wrong("use eq, gt, gte, lt, lte or exist"));
-            }
             let words = words(&value);
             if words.is_empty() {
                 return Err(Error::invalid_argument(format!(
@@ -193,23 +274,26 @@ fn leaf(node: &QueryNode, operation: &str) -> Result<Plan> {
             }
             Condition::Phrase(words)
         }
-        _ => {
-            return Err(Error::invalid_argument(format!(
-                "There is no operation {operation:?}; there are and, or, not, eq, gt, gte, lt, lte, prefix, match-phrase and exist."
-            )));
-        }
+        "geo-distance" => Condition::Within(Area::circle(&value)?),
+        "geo-bounding-box" => Condition::Within(Area::bounding_box(&value)?),
+        "geo-polygon" => Condition::Within(Area::polygon(&value)?),
+        _ => Condition::Exist,
     };
     Ok(Plan::Leaf(field, condition))
 }
 
-fn describe(kind: FieldType) -> &'static str {
-    match kind {
-        FieldType::Text | FieldType::FoldedText | FieldType::Mixed => "text",
-        FieldType::Int => "a whole number",
-        FieldType::Float => "a number",
-        FieldType::Time => "a time",
-        FieldType::LatLong => "a place",
+/// A text to look for in all texts of a file, as FuzzyQuery does; in quotation
+/// marks, words that follow one another. An extension of the API.
+fn fuzzy(node: &QueryNode) -> Result<Plan> {
+    if node.field.as_deref().is_some_and(|name| !name.is_empty()) {
+        return Err(Error::invalid_argument("The operation fuzzy looks at all texts: it takes no Field."));
     }
+    let value = node.value.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    Ok(Plan::Text(match quoted {
+        Some(phrase) => TextQuery::phrase(phrase)?,
+        None => TextQuery::new(value)?,
+    }))
 }
 
 /// `oss://` and `s3://` name the same object; files are stored with the first.
@@ -287,6 +371,28 @@ mod tests {
             (json!({"Field": "Size", "Value": "1"}), "needs an Operation"),
             (json!({"Operation": "eq", "Value": "1"}), "needs a Field"),
             (json!({"Operation": "and"}), "needs SubQueries"),
+            (json!({"Operation": "nested"}), "needs SubQueries"),
+            (
+                json!({"Operation": "nested", "SubQueries": [{"Field": "Size", "Operation": "eq", "Value": "1"}]}),
+                "Size cannot stand in nested",
+            ),
+            (
+                json!({"Operation": "nested", "SubQueries": [
+                    {"Field": "Figures.Age", "Operation": "eq", "Value": "1"},
+                    {"Field": "Labels.LabelName", "Operation": "eq", "Value": "x"}]}),
+                "Labels.LabelName is not of Figures",
+            ),
+            (json!({"Field": "Size", "Operation": "geo-distance", "Value": "1,2;3"}), "use eq, gt"),
+            (
+                json!({"Field": "LatLong", "Operation": "gt", "Value": "1,2"}),
+                "use eq, prefix, exist, geo-distance",
+            ),
+            (
+                json!({"Field": "LatLong", "Operation": "geo-distance", "Value": "1,2"}),
+                "latitude,longitude;metres",
+            ),
+            (json!({"Operation": "fuzzy", "Value": " "}), "letter or digit"),
+            (json!({"Field": "Title", "Operation": "fuzzy", "Value": "x"}), "takes no Field"),
             (deep, "nested 5 deep"),
             (wide, "100 conditions"),
         ];

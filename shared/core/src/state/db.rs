@@ -136,6 +136,11 @@ impl Db {
         }
     }
 
+    /// The same tables, counted elsewhere.
+    pub(crate) fn with_usage(&self, usage: Arc<Usage>) -> Self {
+        Self { usage, ..self.clone() }
+    }
+
     pub(crate) fn state_table(&self) -> &str {
         &self.state_table
     }

@@ -1,6 +1,9 @@
 //! The figures of BENCHMARKS.md: ratios and counts, with the rates of this
 //! machine beside them.
 
+mod query;
+mod records;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -41,6 +44,15 @@ enum What {
         #[arg(long, default_value_t = 500)]
         objects: usize,
     },
+    /// Time, read units and memory of queries over made-up libraries.
+    Query {
+        /// How many files, one or more numbers.
+        #[arg(long, value_delimiter = ',', default_values_t = [1_000u64, 10_000, 50_000, 200_000])]
+        files: Vec<u64>,
+        /// How often each query runs.
+        #[arg(long, default_value_t = 20)]
+        runs: usize,
+    },
     /// From the start of a function's process to its first answer.
     Start {
         /// The function's binary.
@@ -69,6 +81,17 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
             }
         }
         What::Events { objects } => println!("{}", events(objects).await?),
+        What::Query { files, runs } => {
+            println!(
+                "| files | query | hits | p50 ms | p95 ms | read units | floor | peak memory, MiB more |"
+            );
+            println!("|---|---|---|---|---|---|---|---|");
+            for number in files {
+                for row in query::measure(number, runs.max(1)).await? {
+                    println!("{row}");
+                }
+            }
+        }
         What::Start { binary, runs } => println!("{}", starts(&binary, runs).await?),
     }
     Ok(())

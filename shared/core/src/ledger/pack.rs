@@ -1,0 +1,169 @@
+//! The packed form of a record: a byte that names the form, then zstd of JSON.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::query::Needs;
+
+const ZSTD_JSON: u8 = 1;
+/// A record never has more; a frame that claims more is not ours.
+const MAX_RECORD: usize = 4 * 1024 * 1024;
+
+pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
+    let json = serde_json::to_vec(record).map_err(Error::internal)?;
+    let mut packed = vec![ZSTD_JSON];
+    packed.extend(zstd::bulk::compress(&json, 3).map_err(Error::internal)?);
+    Ok(packed)
+}
+
+/// A thread's decompressor and its buffer: making them costs more than a record.
+struct Workspace {
+    decompressor: zstd::bulk::Decompressor<'static>,
+    json: Vec<u8>,
+}
+
+thread_local! {
+    static WORKSPACE: RefCell<Option<Workspace>> = const { RefCell::new(None) };
+}
+
+/// Decodes the fields of a record that are needed, and passes over the others.
+pub(super) fn decode(packed: &[u8], needs: &Needs) -> Result<Map<String, Value>> {
+    let Some((&ZSTD_JSON, frame)) = packed.split_first() else {
+        return Err(Error::internal("a row's record has an unknown form"));
+    };
+    WORKSPACE.with_borrow_mut(|workspace| {
+        let Workspace { decompressor, json } = match workspace {
+            Some(workspace) => workspace,
+            none => {
+                let decompressor = zstd::bulk::Decompressor::new().map_err(Error::internal)?;
+                none.insert(Workspace { decompressor, json: Vec::new() })
+            }
+        };
+        let size = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
+        let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(MAX_RECORD);
+        if size > MAX_RECORD {
+            return Err(Error::internal("a row's record is larger than any record"));
+        }
+        json.clear();
+        json.reserve(size);
+        decompressor.decompress_to_buffer(frame, json).map_err(Error::internal)?;
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let record = Fields { needs }.deserialize(&mut deserializer).map_err(Error::internal);
+        // A buffer that one large record has grown is not kept for all others.
+        if json.capacity() > 256 * 1024 {
+            *json = Vec::new();
+        }
+        record
+    })
+}
+
+/// Reads the members of a record that are needed.
+struct Fields<'a> {
+    needs: &'a Needs,
+}
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = access.next_key::<std::borrow::Cow<'de, str>>()? {
+            if !self.needs.wants(&name) {
+                access.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let tags = if name == "EXIF" { self.needs.tags() } else { None };
+            let value = match tags {
+                Some(tags) => Value::Object(access.next_value_seed(Tags { tags })?),
+                None => access.next_value()?,
+            };
+            map.insert(name.into_owned(), value);
+        }
+        Ok(map)
+    }
+}
+
+/// Reads some tags of EXIF.
+struct Tags<'a> {
+    tags: &'a std::collections::BTreeSet<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Tags<'_> {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tags<'_> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of tags")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = access.next_key::<std::borrow::Cow<'de, str>>()? {
+            if self.tags.iter().any(|tag| tag.eq_ignore_ascii_case(&name)) {
+                map.insert(name.into_owned(), access.next_value()?);
+            } else {
+                access.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_is_needed_is_decoded() {
+        let record = json!({"Title": "a \"quoted\" title", "EXIF": {"Make": "Canon", "FNumber": "28/10"},
+            "VideoStreams": [{"CodecName": "h264"}], "ImageWidth": 4000});
+        let packed = encode(record.as_object().unwrap()).unwrap();
+        assert_eq!(Value::Object(decode(&packed, &Needs::All).unwrap()), record);
+        let some = |fields: &[&str], tags: &[&str]| Needs::Some {
+            fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+            tags: tags.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let table = [
+            (some(&[], &[]), json!({})),
+            (some(&["Title"], &[]), json!({"Title": "a \"quoted\" title"})),
+            (some(&["ImageWidth"], &["fnumber"]), json!({"ImageWidth": 4000, "EXIF": {"FNumber": "28/10"}})),
+            (some(&["EXIF"], &["fnumber"]), json!({"EXIF": {"Make": "Canon", "FNumber": "28/10"}})),
+        ];
+        for (needs, want) in table {
+            assert_eq!(Value::Object(decode(&packed, &needs).unwrap()), want, "{needs:?}");
+        }
+        assert!(decode(&[9, 1, 2], &Needs::All).is_err());
+        assert!(decode(&packed[..packed.len() / 2], &Needs::All).is_err());
+    }
+}
