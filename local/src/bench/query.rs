@@ -106,7 +106,7 @@ async fn fill(cloud: &Cloud, dataset: &Dataset, number: u64) -> anyhow::Result<u
             if committed.iter().any(|one| !matches!(one, Committed::Written)) {
                 bail!("a row was not written");
             }
-            changes.iter().map(|change| row_size(change)).sum::<anyhow::Result<usize>>()
+            changes.iter().map(row_size).sum::<anyhow::Result<usize>>()
         })
         .buffer_unordered(4)
         .try_collect()

@@ -421,7 +421,8 @@ mod tests {
             ("Duration", "max", None),
             ("Duration", "sum", Some(0.0)),
         ];
-        let groups: [(&str, &str, &[(&str, u64)]); 6] = [
+        type Counts<'a> = &'a [(&'a str, u64)];
+        let groups: [(&str, &str, Counts<'_>); 6] = [
             ("EXIF.Make", "group", &[("Canon", 2), ("Nikon", 1)]),
             ("Keywords", "group", &[("x", 2), ("y", 1)]),
             ("CustomLabels.a", "group", &[("Pets", 2)]),
