@@ -1,9 +1,8 @@
 //! What queries cost: time, read units and memory over datasets of several sizes.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 use mediadex_core::ledger::{Change, Committed, commit};
@@ -115,7 +114,7 @@ async fn fill(cloud: &Cloud, dataset: &Dataset, number: u64) -> anyhow::Result<u
 }
 
 fn row_size(change: &Change) -> anyhow::Result<usize> {
-    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&change.new).context("a row")?;
+    let item = change.new.to_item().map_err(|error| anyhow::anyhow!(error.internal_text()))?;
     Ok(item.iter().map(|(name, value)| name.len() + value_size(value)).sum())
 }
 

@@ -53,8 +53,7 @@ impl Change {
         let now_ms = self.new.updated / 1_000_000;
         let mut new = self.new.clone();
         new.rev = self.old.as_ref().map_or(now_ms, |old| now_ms.max(old.rev + 1));
-        let mut put =
-            Put::builder().table_name(db.files_table()).set_item(Some(crate::state::to_item(&new)?));
+        let mut put = Put::builder().table_name(db.files_table()).set_item(Some(new.to_item()?));
         put = match &self.old {
             Some(old) => put
                 .condition_expression("rev = :rev")

@@ -5,6 +5,7 @@
 //! tombstone for a day.
 
 mod commit;
+mod item;
 mod pack;
 mod read;
 mod row;

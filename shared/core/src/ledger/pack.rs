@@ -1,4 +1,7 @@
-//! The packed form of a record: a byte that names the form, then zstd of JSON.
+//! The packed form of a record: a byte that names the form, then zstd of JSON
+//! with a dictionary. Records are small and alike: what they have in common (names
+//! of fields and tags, of formats and codecs) is in the dictionary, and a packed
+//! record has little more than half of the bytes that it would have without.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,19 +12,18 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::query::Needs;
 
+/// zstd of JSON with [`DICTIONARY`].
 const ZSTD_JSON: u8 = 1;
+/// Part of the stored format: it never changes. A better one is another form.
+const DICTIONARY: &[u8] = include_bytes!("record.dict");
+const LEVEL: i32 = 3;
 /// A record never has more; a frame that claims more is not ours.
 const MAX_RECORD: usize = 4 * 1024 * 1024;
 
-pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
-    let json = serde_json::to_vec(record).map_err(Error::internal)?;
-    let mut packed = vec![ZSTD_JSON];
-    packed.extend(zstd::bulk::compress(&json, 3).map_err(Error::internal)?);
-    Ok(packed)
-}
-
-/// A thread's decompressor and its buffer: making them costs more than a record.
+/// A thread's compressor, decompressor and buffer: making them costs more than a
+/// record.
 struct Workspace {
+    compressor: zstd::bulk::Compressor<'static>,
     decompressor: zstd::bulk::Decompressor<'static>,
     json: Vec<u8>,
 }
@@ -30,19 +32,36 @@ thread_local! {
     static WORKSPACE: RefCell<Option<Workspace>> = const { RefCell::new(None) };
 }
 
+fn with_workspace<T>(run: impl FnOnce(&mut Workspace) -> Result<T>) -> Result<T> {
+    WORKSPACE.with_borrow_mut(|workspace| match workspace {
+        Some(workspace) => run(workspace),
+        none => {
+            let new = Workspace {
+                compressor: zstd::bulk::Compressor::with_dictionary(LEVEL, DICTIONARY)
+                    .map_err(Error::internal)?,
+                decompressor: zstd::bulk::Decompressor::with_dictionary(DICTIONARY)
+                    .map_err(Error::internal)?,
+                json: Vec::new(),
+            };
+            run(none.insert(new))
+        }
+    })
+}
+
+pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
+    let json = serde_json::to_vec(record).map_err(Error::internal)?;
+    let mut packed = vec![ZSTD_JSON];
+    packed.extend(with_workspace(|workspace| workspace.compressor.compress(&json).map_err(Error::internal))?);
+    Ok(packed)
+}
+
 /// Decodes the fields of a record that are needed, and passes over the others.
 pub(super) fn decode(packed: &[u8], needs: &Needs) -> Result<Map<String, Value>> {
     let Some((&ZSTD_JSON, frame)) = packed.split_first() else {
         return Err(Error::internal("a row's record has an unknown form"));
     };
-    WORKSPACE.with_borrow_mut(|workspace| {
-        let Workspace { decompressor, json } = match workspace {
-            Some(workspace) => workspace,
-            none => {
-                let decompressor = zstd::bulk::Decompressor::new().map_err(Error::internal)?;
-                none.insert(Workspace { decompressor, json: Vec::new() })
-            }
-        };
+    with_workspace(|workspace| {
+        let Workspace { decompressor, json, .. } = workspace;
         let size = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(MAX_RECORD);
         if size > MAX_RECORD {
@@ -143,6 +162,16 @@ impl<'de> Visitor<'de> for Tags<'_> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_dictionary_is_part_of_the_format() {
+        use sha2::{Digest, Sha256};
+        let digest = hex::encode(Sha256::digest(DICTIONARY));
+        assert!(
+            digest.starts_with("55ca9a6b60e1c864"),
+            "rows that were written with another one cannot be read"
+        );
+    }
 
     #[test]
     fn only_what_is_needed_is_decoded() {

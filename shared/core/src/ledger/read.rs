@@ -30,7 +30,7 @@ pub async fn read_rows(
             })
             .collect();
         for item in db.batch_get_files(keys).await? {
-            let row: Row = crate::state::from_item(item)?;
+            let row = Row::from_item(item)?;
             rows.insert(row.uri(), row);
         }
     }
@@ -72,14 +72,12 @@ pub enum Columns {
 }
 
 impl Columns {
-    /// The projection, where there is one, and the names in it that are reserved
-    /// words of the store.
-    fn projection(self) -> Option<(&'static str, &'static [&'static str])> {
-        const NAMES: &[&str] = &["k", "q", "st", "ct", "ut"];
+    /// The projection, where there is one.
+    fn projection(self) -> Option<&'static str> {
         match self {
             Self::All => None,
-            Self::WithoutRecord => Some(("PK, SK, #k, rev, #q, src, #st, org, usr, #ct, #ut, bad", NAMES)),
-            Self::Heads => Some(("PK, SK, #k, rev, #q, src, #st, org, #ct, #ut, bad", NAMES)),
+            Self::WithoutRecord => Some("PK, SK, #k, rev, h, usr"),
+            Self::Heads => Some("PK, SK, #k, rev, h"),
         }
     }
 }
@@ -113,16 +111,12 @@ pub async fn range_partition(
         .set_exclusive_start_key(start_key)
         .limit(range.limit.unwrap_or(PAGE_ROWS))
         .return_consumed_capacity(ReturnConsumedCapacity::Total);
-    if let Some((projection, names)) = range.columns.projection() {
-        query = query.projection_expression(projection);
-        for name in names {
-            query = query.expression_attribute_names(format!("#{name}"), *name);
-        }
+    if let Some(projection) = range.columns.projection() {
+        query = query.projection_expression(projection).expression_attribute_names("#k", "k");
     }
     let reply = query.send().await.map_err(crate::state::store_error)?;
     db.usage.reads(&reply.consumed_capacity);
-    let rows =
-        reply.items.unwrap_or_default().into_iter().map(crate::state::from_item).collect::<Result<_>>()?;
+    let rows = reply.items.unwrap_or_default().into_iter().map(Row::from_item).collect::<Result<_>>()?;
     let next = reply.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
         Some(AttributeValue::S(sk)) => Some(sk),
         _ => None,

@@ -15,7 +15,7 @@ pub use binding::{Binding, Route};
 pub use counters::{CounterDelta, Counts, Room};
 pub use dataset::{Dataset, DatasetChange};
 pub use db::{Cancel, Db, TransactError};
-pub(crate) use db::{from_item, pause, store_error, to_item};
+pub(crate) use db::{pause, store_error};
 pub use project::{Project, ProjectChange};
 pub use run::{Run, RunKind, RunStatus, Segment};
 pub use schema::create_tables;

@@ -1,0 +1,182 @@
+//! How a row is stored: few attributes, because each one costs time on its way
+//! to and from the store, and its name is paid for in every row.
+//!
+//! | attribute | what |
+//! |---|---|
+//! | `PK`, `SK` | the key |
+//! | `k` | the whole `{bucket}/{key}`, where the sort key was cut |
+//! | `rev` | the optimistic lock; writes are conditional on it |
+//! | `h` | the head, a JSON array: see [`Head`] |
+//! | `usr` | what the caller set, JSON |
+//! | `meta` | the extracted record, see `pack.rs` |
+//! | `ttl` | when a tombstone is forgotten |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::row::{Origin, Row, Source, Status, UserFields};
+use crate::error::{Error, Result};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Status, origin, created, updated (after created), source, sequencer, failed
+/// attempts. New members go to the end.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head(
+    Status,
+    Origin,
+    i64,
+    i64,
+    Option<(String, i64, i64, Option<String>)>,
+    Option<String>,
+    #[serde(default)] Option<u32>,
+);
+
+impl Row {
+    /// The row as an item of the files table.
+    ///
+    /// # Errors
+    /// `InternalError` when it cannot be encoded.
+    pub fn to_item(&self) -> Result<Item> {
+        let source = self
+            .source
+            .as_ref()
+            .map(|source| (source.etag.clone(), source.size, source.modified, source.version.clone()));
+        let head = Head(
+            self.status,
+            self.origin,
+            self.created,
+            self.updated.saturating_sub(self.created),
+            source,
+            self.seq.clone(),
+            self.failed_attempts,
+        );
+        let head = serde_json::to_string(&head).map_err(Error::internal)?;
+        let mut item = Item::from([
+            ("PK".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("SK".to_owned(), AttributeValue::S(self.sk.clone())),
+            ("rev".to_owned(), AttributeValue::N(self.rev.to_string())),
+            ("h".to_owned(), AttributeValue::S(head)),
+        ]);
+        if let Some(key) = &self.long_key {
+            item.insert("k".to_owned(), AttributeValue::S(key.clone()));
+        }
+        if !self.user.is_empty() {
+            let user = serde_json::to_string(&self.user).map_err(Error::internal)?;
+            item.insert("usr".to_owned(), AttributeValue::S(user));
+        }
+        if let Some(meta) = &self.meta {
+            item.insert("meta".to_owned(), AttributeValue::B(Blob::new(meta.clone())));
+        }
+        if let Some(ttl) = self.ttl {
+            item.insert("ttl".to_owned(), AttributeValue::N(ttl.to_string()));
+        }
+        Ok(item)
+    }
+
+    /// Reads an item of the files table, whole or without the attributes that
+    /// were not asked for.
+    ///
+    /// # Errors
+    /// `InternalError` for an item that is no row.
+    pub fn from_item(mut item: Item) -> Result<Self> {
+        let mut text = |name: &str| match item.remove(name) {
+            Some(AttributeValue::S(text)) => Some(text),
+            _ => None,
+        };
+        let missing = |name: &str| Error::internal(format!("a row has no {name}"));
+        let (pk, sk) = (text("PK").ok_or_else(|| missing("PK"))?, text("SK").ok_or_else(|| missing("SK"))?);
+        let (long_key, head, user) = (text("k"), text("h").ok_or_else(|| missing("h"))?, text("usr"));
+        let Head(status, origin, created, updated, source, seq, failed_attempts) =
+            serde_json::from_str(&head).map_err(Error::internal)?;
+        let user: UserFields = match user {
+            Some(json) => serde_json::from_str(&json).map_err(Error::internal)?,
+            None => UserFields::default(),
+        };
+        let number = |name: &str| match item.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse::<i64>().ok(),
+            _ => None,
+        };
+        Ok(Self {
+            rev: number("rev").ok_or_else(|| missing("rev"))?,
+            ttl: number("ttl"),
+            meta: match item.remove("meta") {
+                Some(AttributeValue::B(bytes)) => Some(bytes.into_inner()),
+                _ => None,
+            },
+            pk,
+            sk,
+            long_key,
+            seq,
+            source: source.map(|(etag, size, modified, version)| Source { etag, size, modified, version }),
+            status,
+            origin,
+            user,
+            created,
+            updated: created.saturating_add(updated),
+            failed_attempts,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::row::RowKey;
+    use super::*;
+    use crate::model::{InputFile, ObjectUri};
+    use crate::query::Needs;
+    use serde_json::{Map, Value};
+
+    fn row() -> Row {
+        let uri = ObjectUri::new("bucket", "k");
+        Row::new(RowKey::of("D", 1, &uri), &uri, Origin::Automatic, 1)
+    }
+
+    #[test]
+    fn a_row_survives() {
+        let plain = row();
+        let mut full = row();
+        full.long_key = Some("bucket/long".into());
+        full.seq = Some("0A".into());
+        full.status = Status::UserDeleted;
+        full.origin = Origin::Manual;
+        full.source = Some(Source { etag: "e\"".into(), size: 7, modified: -1, version: Some("v".into()) });
+        full.failed_attempts = Some(2);
+        full.ttl = Some(9);
+        let input = r#"{"URI":"oss://bucket/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#;
+        full.user.merge(&serde_json::from_str::<InputFile>(input).unwrap());
+        let record: Map<String, Value> =
+            serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
+        full.set_metadata(&record).unwrap();
+        for row in [plain, full] {
+            let back = Row::from_item(row.to_item().unwrap()).unwrap();
+            assert_eq!(back, row);
+        }
+        let mut with_record = row();
+        with_record.set_metadata(&record).unwrap();
+        assert_eq!(with_record.metadata(&Needs::All).unwrap(), record);
+    }
+
+    #[test]
+    fn what_is_no_row_is_an_error() {
+        let mut item = row().to_item().unwrap();
+        item.remove("h");
+        assert!(Row::from_item(item).is_err());
+        assert!(Row::from_item(Item::new()).is_err());
+    }
+
+    #[test]
+    fn heads_of_today_are_read_for_ever() {
+        let stored = r#"["l","a",1,2,["e",3,4,null],"0A"]"#;
+        let mut item = row().to_item().unwrap();
+        item.insert("h".into(), AttributeValue::S(stored.into()));
+        let row = Row::from_item(item).unwrap();
+        assert_eq!((row.status, row.created, row.updated), (Status::Live, 1, 3));
+        assert_eq!(row.source.unwrap().size, 3);
+        assert_eq!((row.seq.as_deref(), row.failed_attempts), (Some("0A"), None));
+    }
+}
