@@ -10,6 +10,7 @@
 
 mod extract;
 mod mutation;
+mod mutator;
 mod ranges;
 mod samples;
 
