@@ -111,7 +111,7 @@ impl Comparison<'_> {
         let packed = mime.ends_with("/zip") || mime.ends_with("java-archive");
         let want = match (self.family, mime.split('/').next().unwrap_or("")) {
             ("image", _) => "image",
-            ("audio", "video") => "audio",
+            ("audio", "video") if !self.t["audio_codec"].is_null() => "audio",
             (_, "text" | "application") if !packed => "document",
             (_, "application") => "archive",
             (_, kind) => kind,

@@ -43,6 +43,9 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         b"SVQ1" => "svq1",
         b"SVQ3" => "svq3",
         b"cvid" => "cinepak",
+        b"IV31" | b"IV32" => "indeo3",
+        b"IV41" => "indeo4",
+        b"IV50" => "indeo5",
         b"rle " => "qtrle",
         b"rpza" => "rpza",
         b"smc " => "smc",
@@ -199,12 +202,17 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
         _ => "",
     }
     .to_owned();
-    let mut average = None;
+    let (mut average, mut little) = (None, false);
     let walked = bmff::walk(entry.body.sub(header, u64::MAX), |b| {
         let mut descriptor = None;
         match &b.kind {
             b"esds" => descriptor = Some(b.body),
-            b"wave" => descriptor = bmff::child(b.body, b"esds")?.map(|e| e.body),
+            b"wave" => {
+                descriptor = bmff::child(b.body, b"esds")?.map(|e| e.body);
+                if let Some(order) = bmff::child(b.body, b"enda")? {
+                    little = be16(order.body.upto(0, 2)?, 0) == Some(1);
+                }
+            }
             b"dOps" => channels = b.body.upto(0, 2)?.get(1).map_or(channels, |c| u32::from(*c)),
             b"dfLa" => {
                 let h = b.body.upto(0, 32)?;
@@ -259,6 +267,9 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
     });
     if let Err(Stop::Missing) = walked {
         return Err(Stop::Missing);
+    }
+    if little && let Some(base) = name.strip_suffix("be") {
+        name = format!("{base}le");
     }
     // AMR has one rate and one channel, whatever the entry says.
     match name.as_str() {

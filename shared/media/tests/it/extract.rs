@@ -67,7 +67,7 @@ fn expectations() -> Vec<(&'static str, &'static str, Value)> {
         ("a.mp3", "/AudioStreams/0/SampleRate", json!(44_100)),
         ("a.mp3", "/AudioCovers/0/ImageWidth", json!(31)),
         ("a.flac", "/Duration", json!(2.0)),
-        ("a.flac", "/Artist", json!("One; Two")),
+        ("a.flac", "/Artist", json!("One;Two")),
         ("a.ogg", "/Duration", json!(1.0)),
         ("a.ogg", "/Title", json!("Voice")),
         ("a.aac", "/AudioStreams/0/CodecName", json!("aac")),
