@@ -4,6 +4,7 @@ use crate::bytes::{View, be16};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
+use crate::{HEAD_BYTES, WHOLE_BYTES};
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
@@ -17,6 +18,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
     let mut resources: Vec<u8> = Vec::new();
     for _ in 0..2048 {
         ctx.tick()?;
+        // Profiles and previews may take many segments of 64 KiB: each read behind the
+        // first is as long as all that lies in front of it.
+        if at >= HEAD_BYTES && ctx.src.peek(view.start + at, 4.min(view.len().saturating_sub(at))).is_none() {
+            view.upto(at, at.clamp(HEAD_BYTES, WHOLE_BYTES))?;
+        }
         let head = view.upto(at, 4)?;
         let (mark, code) = match *head {
             // Fill bytes may precede a marker.

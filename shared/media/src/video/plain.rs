@@ -16,8 +16,7 @@ fn single(ctx: &mut Ctx<'_>, format: (&str, &str), stream: VideoStream, seconds:
     let aspect = stream.width.zip(stream.height);
     let display_aspect_ratio = aspect.and_then(|(w, h)| codec::display_aspect(w, h, (1, 1)));
     let duration = ctx.meta.duration;
-    ctx.meta.video_streams =
-        vec![VideoStream { index: Some(0), duration, display_aspect_ratio, ..stream }];
+    ctx.meta.video_streams = vec![VideoStream { index: Some(0), duration, display_aspect_ratio, ..stream }];
     ctx.meta.stream_count = Some(1);
 }
 
@@ -51,7 +50,8 @@ pub(crate) fn dv(ctx: &mut Ctx<'_>) -> Parse {
     let b = ctx.src.upto(0, 480)?;
     let fifty = b.get(3).is_some_and(|f| f & 0x80 != 0);
     let mut v = VideoStream::of("dvvideo");
-    let (height, rate, frame) = if fifty { (576, (25, 1), 144_000.0) } else { (480, (30_000, 1001), 120_000.0) };
+    let (height, rate, frame) =
+        if fifty { (576, (25, 1), 144_000.0) } else { (480, (30_000, 1001), 120_000.0) };
     (v.width, v.height) = (Some(720), Some(height));
     v.frame_rate = codec::fraction(rate.0, rate.1);
     v.average_frame_rate.clone_from(&v.frame_rate);

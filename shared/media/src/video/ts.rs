@@ -111,7 +111,10 @@ impl Programs {
                 rest = tail.get(usize::from(*n)..).unwrap_or_default();
             }
             if self.all.streams.len() < 64 {
-                self.all.streams.entry(pid).or_insert_with(|| Elementary::described(kind, language, registration));
+                self.all
+                    .streams
+                    .entry(pid)
+                    .or_insert_with(|| Elementary::described(kind, language, registration));
             }
             at += 5 + len;
         }
