@@ -379,6 +379,9 @@ fn by_brands(head: &[u8]) -> Kind {
         b"jp2 " | b"jpx " | b"jpm " => kind("jp2", "image/jp2", I, Family::Jp2),
         [b'3', b'g', b'2', _] => kind("3g2", "video/3gpp2", V, Family::Mp4),
         [b'3', b'g', _, _] => kind("3gp", "video/3gpp", V, Family::Mp4),
+        // A brand nobody knows, that says what it goes with.
+        _ if has(&[b"mif1"]) && has(avif) => kind("avif", "image/avif", I, Family::Heif),
+        _ if has(&[b"mif1"]) && has(heic) => kind("heic", "image/heic", I, Family::Heif),
         _ => MP4,
     }
 }
@@ -496,6 +499,11 @@ mod tests {
             (b"\xff\xd8\xff\xe0", "a.png", "jpeg"),
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.mov", "heic"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "a", "avif"),
+            (b"\0\0\0\x1cftyphhhh\0\0\0\0mif1miafheic", "a.mov", "heic"),
+            (b"\x7f\xfe\x80\x01\xfc\x3c", "a", "dts"),
+            (b"\0\0\0\x01\x67\x42", "a", "h264"),
+            (b"P6\n# c\n640 480\n255\n", "a", "pnm"),
+            (b"\xff\x01Exiv2\xff\xe1", "a.exv", "exv"),
             (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a.heic", "mov"),
             (b"RIFF\0\0\0\0WEBPVP8 ", "a", "webp"),
             (b"# Title\n\ntext", "README.md", "markdown"),

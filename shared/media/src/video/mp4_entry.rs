@@ -102,6 +102,14 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         }
         Ok(true)
     });
+    // ffprobe names the full range of HEVC in the pixel format, as it does for H.264.
+    if stream.codec_name.as_deref() == Some("hevc") && stream.color_range.as_deref() == Some("pc") {
+        let full = stream.pixel_format.take().map(|f| match f.as_str() {
+            "yuv420p" | "yuv422p" | "yuv444p" => f.replace("yuv", "yuvj"),
+            _ => f,
+        });
+        stream.pixel_format = full;
+    }
     match walked {
         Err(Stop::Missing) => Err(Stop::Missing),
         _ => Ok(stream),
