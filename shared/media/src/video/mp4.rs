@@ -109,6 +109,7 @@ impl Movie {
 
     fn header(&mut self, ctx: &mut Ctx<'_>, moov: View<'_>) -> Parse {
         let mut made = None;
+        let mut extends = None;
         let walked = bmff::walk(moov, |b| {
             match &b.kind {
                 b"mvhd" => {
@@ -123,16 +124,18 @@ impl Movie {
                     self.tracks.push(track);
                     read?;
                 }
-                b"mvex" => {
-                    self.fragmented = true;
-                    self.extends(b.body)?;
-                }
+                b"mvex" => extends = Some(b.body),
                 b"udta" => ctx.part("udta", |ctx| mp4_tags::user_data(ctx, b.body)),
                 b"meta" => ctx.part("meta", |ctx| mp4_tags::meta(ctx, b.body)),
                 _ => {}
             }
             Ok(true)
         });
+        // It speaks of tracks, which may stand behind it.
+        if let Some(mvex) = extends {
+            self.fragmented = true;
+            self.extends(mvex)?;
+        }
         if ctx.meta.produce_time.is_none() {
             ctx.meta.produce_time = made.map(|s| s.rfc3339());
         }
