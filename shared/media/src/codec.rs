@@ -101,11 +101,25 @@ pub(crate) fn channel_layout(channels: u32) -> Option<&'static str> {
     })
 }
 
+/// Pixel format of a codec that has one only, or one in all but rare files; what a
+/// stream's own header says goes before it.
+fn usual_pixel_format(codec: &str) -> Option<&'static str> {
+    Some(match codec {
+        "mpeg1video" | "mpeg2video" | "mpeg4" | "msmpeg4v2" | "msmpeg4v3" | "h263" | "flv1" | "wmv1"
+        | "wmv2" | "wmv3" | "vp8" | "vp6f" | "theora" => "yuv420p",
+        "svq1" | "indeo3" | "indeo4" | "indeo5" => "yuv410p",
+        "cinepak" => "rgb24",
+        "flashsv" => "bgr24",
+        _ => return None,
+    })
+}
+
 impl VideoStream {
     pub(crate) fn of(codec: &str) -> Self {
         VideoStream {
             codec_name: Some(codec.to_owned()),
             codec_long_name: long_name(codec).map(str::to_owned),
+            pixel_format: usual_pixel_format(codec).map(str::to_owned),
             ..VideoStream::default()
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         b"SVQ1" => "svq1",
         b"SVQ3" => "svq3",
         b"cvid" => "cinepak",
+        b"8BPS" => "8bps",
         b"IV31" | b"IV32" => "indeo3",
         b"IV41" => "indeo4",
         b"IV50" => "indeo5",
@@ -57,6 +58,11 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
     };
     if !name.is_empty() {
         stream = VideoStream::of(name);
+    }
+    match &kind {
+        b"apch" | b"apcn" | b"apcs" | b"apco" => stream.pixel_format = Some("yuv422p10le".into()),
+        b"ap4h" | b"ap4x" => stream.pixel_format = Some("yuv444p12le".into()),
+        _ => {}
     }
     let (hex, text) = tag(entry.kind);
     stream.codec_tag = Some(hex);
