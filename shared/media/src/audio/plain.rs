@@ -104,9 +104,10 @@ pub(crate) fn dsf(ctx: &mut Ctx<'_>) -> Parse {
 pub(crate) fn dff(ctx: &mut Ctx<'_>) -> Parse {
     let view = View::all(ctx.src);
     let (mut rate, mut channels, mut sound) = (0, 0, 0);
-    let mut at = 16;
+    let mut at = 16u64;
     for _ in 0..256 {
-        if at + 12 > view.len() {
+        // A length that lies leads past any end.
+        if at.saturating_add(12) > view.len() {
             break;
         }
         let h = view.get(at, 12)?;
@@ -140,9 +141,9 @@ pub(crate) fn dff(ctx: &mut Ctx<'_>) -> Parse {
 pub(crate) fn w64(ctx: &mut Ctx<'_>) -> Parse {
     let view = View::all(ctx.src);
     let (mut format, mut sound) = (None, 0);
-    let mut at = 40;
+    let mut at = 40u64;
     for _ in 0..256 {
-        if at + 24 > view.len() {
+        if at.saturating_add(24) > view.len() {
             break;
         }
         let h = view.get(at, 24)?;

@@ -86,3 +86,17 @@ fn every_truncation_of_every_sample_is_survived() {
         }
     }
 }
+
+/// Chunk lengths of 64 bits that overflow when added up (found by fuzzing).
+#[test]
+fn lengths_past_any_end_are_survived() {
+    for (name, bytes) in samples::all() {
+        for at in (0..bytes.len().min(512).saturating_sub(8)).step_by(4) {
+            let mut bytes = bytes.clone();
+            bytes[at..at + 8].fill(0xff);
+            let record = run(&bytes, name, Limits::default());
+            let panicked = record.problems.iter().any(|p| p.kind == ProblemKind::Panic);
+            assert!(!panicked, "{name} at {at}");
+        }
+    }
+}
