@@ -43,6 +43,10 @@ pub(crate) fn long_name(codec: &str) -> Option<&'static str> {
         "alac" => "ALAC (Apple Lossless Audio Codec)",
         "amr_nb" => "AMR-NB (Adaptive Multi-Rate NarrowBand)",
         "amr_wb" => "AMR-WB (Adaptive Multi-Rate WideBand)",
+        "tta" => "TTA (True Audio)",
+        "dsd_lsbf_planar" => "DSD (Direct Stream Digital), least significant bit first, planar",
+        "dsd_msbf_planar" => "DSD (Direct Stream Digital), most significant bit first, planar",
+        "dsd_msbf" => "DSD (Direct Stream Digital), most significant bit first",
         "ape" => "Monkey's Audio",
         "wavpack" => "WavPack",
         "musepack7" => "Musepack SV7",
@@ -97,11 +101,25 @@ pub(crate) fn channel_layout(channels: u32) -> Option<&'static str> {
     })
 }
 
+/// Pixel format of a codec that has one only, or one in all but rare files; what a
+/// stream's own header says goes before it.
+fn usual_pixel_format(codec: &str) -> Option<&'static str> {
+    Some(match codec {
+        "mpeg1video" | "mpeg2video" | "mpeg4" | "msmpeg4v2" | "msmpeg4v3" | "h263" | "flv1" | "wmv1"
+        | "wmv2" | "wmv3" | "vp8" | "vp6f" | "theora" => "yuv420p",
+        "svq1" | "indeo3" | "indeo4" | "indeo5" => "yuv410p",
+        "cinepak" => "rgb24",
+        "flashsv" => "bgr24",
+        _ => return None,
+    })
+}
+
 impl VideoStream {
     pub(crate) fn of(codec: &str) -> Self {
         VideoStream {
             codec_name: Some(codec.to_owned()),
             codec_long_name: long_name(codec).map(str::to_owned),
+            pixel_format: usual_pixel_format(codec).map(str::to_owned),
             ..VideoStream::default()
         }
     }
@@ -210,6 +228,8 @@ pub(crate) struct Sps {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) full_range: bool,
+    /// Frames a second as a fraction.
+    pub(crate) rate: Option<(u64, u64)>,
 }
 
 /// Reads an H.264 SPS (with its NAL header byte).
@@ -278,20 +298,37 @@ pub(crate) fn h264_sps(nal: &[u8]) -> Option<Sps> {
         height = height.checked_sub(top.checked_add(bottom)?.checked_mul(y)?)?;
     }
     (sps.width, sps.height) = (width, height);
-    // Video usability: only the range flag, in front, is read.
+    // What follows may be cut; the size stands.
     if r.bits(1) == Some(1) {
-        if r.bits(1) == Some(1) && r.bits(8) == Some(255) {
-            r.bits(32);
-        }
-        if r.bits(1) == Some(1) {
-            r.bits(1);
-        }
-        if r.bits(1) == Some(1) {
-            r.bits(3);
-            sps.full_range = r.bits(1) == Some(1);
-        }
+        let _ = usability(&mut r, &mut sps);
     }
     Some(sps)
+}
+
+/// Video usability: the range of values, and the time a field takes.
+fn usability(r: &mut BitReader<'_>, sps: &mut Sps) -> Option<()> {
+    if r.bits(1)? == 1 && r.bits(8)? == 255 {
+        r.bits(32)?;
+    }
+    if r.bits(1)? == 1 {
+        r.bits(1)?;
+    }
+    if r.bits(1)? == 1 {
+        r.bits(3)?;
+        sps.full_range = r.bits(1)? == 1;
+        if r.bits(1)? == 1 {
+            r.bits(24)?;
+        }
+    }
+    if r.bits(1)? == 1 {
+        r.golomb()?;
+        r.golomb()?;
+    }
+    if r.bits(1)? == 1 {
+        let (field, scale) = (r.bits(32)?, r.bits(32)?);
+        sps.rate = Some((u64::from(scale), u64::from(field) * 2)).filter(|(n, d)| *n > 0 && *d > 0);
+    }
+    Some(())
 }
 
 fn skip_scaling_list(r: &mut BitReader<'_>, size: usize) -> Option<()> {

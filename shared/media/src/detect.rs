@@ -23,6 +23,10 @@ pub(crate) enum Family {
     Rw2,
     Raf,
     Cr3,
+    Mrw,
+    Crw,
+    X3f,
+    PlainImage,
     Heif,
     Jp2,
     J2k,
@@ -34,6 +38,9 @@ pub(crate) enum Family {
     Avi,
     MpegTs,
     MpegPs,
+    BareVideo,
+    Ivf,
+    Dv,
     Flv,
     Asf,
     Mp3,
@@ -48,6 +55,13 @@ pub(crate) enum Family {
     WavPack,
     Musepack,
     Caf,
+    Au,
+    Tta,
+    Dsf,
+    Dff,
+    Wave64,
+    Dts,
+    Tracker,
     Midi,
     Pdf,
     Zip,
@@ -98,6 +112,15 @@ const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"MM\0*", kind("tiff", "image/tiff", I, Family::Tiff)),
     (0, b"II+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
     (0, b"MM\0+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"\0MRM", kind("mrw", "image/x-minolta-mrw", I, Family::Mrw)),
+    (0, b"II\x1a\0\0\0HEAPCCDR", kind("crw", "image/x-canon-crw", I, Family::Crw)),
+    (0, b"FOVb", kind("x3f", "image/x-sigma-x3f", I, Family::X3f)),
+    (0, b"\xff\x01Exiv2", kind("exv", "image/x-exv", I, Family::Jpeg)),
+    (0, b"gimp xcf ", kind("xcf", "image/x-xcf", I, Family::PlainImage)),
+    (0, b"SDPX", kind("dpx", "image/x-dpx", I, Family::PlainImage)),
+    (0, b"XPDS", kind("dpx", "image/x-dpx", I, Family::PlainImage)),
+    (0, b"FLIF", kind("flif", "image/flif", I, Family::PlainImage)),
+    (0, b"PGF6", kind("pgf", "image/x-pgf", I, Family::PlainImage)),
     (0, b"\xff\x4f\xff\x51", kind("j2k", "image/x-j2c", I, Family::J2k)),
     (4, b"jP  \r\n\x87\n", kind("jp2", "image/jp2", I, Family::Jp2)),
     (4, b"JXL \r\n\x87\n", kind("jxl", "image/jxl", I, Family::Jxl)),
@@ -106,7 +129,15 @@ const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"FLV\x01", kind("flv", "video/x-flv", V, Family::Flv)),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", kind("asf", "video/x-ms-asf", V, Family::Asf)),
     (0, b"\0\0\x01\xba", kind("mpeg", "video/mpeg", V, Family::MpegPs)),
-    (0, b"\0\0\x01\xb3", kind("mpegvideo", "video/mpeg", V, Family::MpegPs)),
+    (0, b"\0\0\0\x01\x67", kind("h264", "video/h264", V, Family::BareVideo)),
+    (0, b"\0\0\0\x01\x27", kind("h264", "video/h264", V, Family::BareVideo)),
+    (0, b"\0\0\0\x01\x09", kind("h264", "video/h264", V, Family::BareVideo)),
+    (0, b"\0\0\0\x01\x40\x01", kind("hevc", "video/h265", V, Family::BareVideo)),
+    (0, b"\0\0\x01\xb0", kind("m4v", "video/mpeg", V, Family::BareVideo)),
+    (0, b"DKIF\0\0\x20\0", kind("ivf", "video/x-ivf", V, Family::Ivf)),
+    (0, b"\x1f\x07\0\x3f", kind("dv", "video/dv", V, Family::Dv)),
+    (0, b"\x1f\x07\0\xbf", kind("dv", "video/dv", V, Family::Dv)),
+    (0, b"\0\0\x01\xb3", kind("mpegvideo", "video/mpeg", V, Family::BareVideo)),
     (0, b"fLaC", kind("flac", "audio/flac", A, Family::Flac)),
     (0, b"OggS", kind("ogg", "audio/ogg", A, Family::Ogg)),
     (0, b"MAC ", kind("ape", "audio/x-ape", A, Family::Ape)),
@@ -115,6 +146,16 @@ const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"MP+", kind("mpc", "audio/x-musepack", A, Family::Musepack)),
     (0, b"#!AMR", kind("amr", "audio/amr", A, Family::Amr)),
     (0, b"caff", kind("caf", "audio/x-caf", A, Family::Caf)),
+    (0, b".snd", kind("au", "audio/basic", A, Family::Au)),
+    (0, b"TTA1", kind("tta", "audio/x-tta", A, Family::Tta)),
+    (0, b"DSD ", kind("dsf", "audio/x-dsf", A, Family::Dsf)),
+    (0, b"FRM8", kind("dff", "audio/x-dff", A, Family::Dff)),
+    (0, b"riff\x2e\x91\xcf\x11", kind("w64", "audio/x-w64", A, Family::Wave64)),
+    (0, b"\x7f\xfe\x80\x01", kind("dts", "audio/vnd.dts", A, Family::Dts)),
+    (0, b"IMPM", kind("it", "audio/x-it", A, Family::Tracker)),
+    (0, b"Extended Module: ", kind("xm", "audio/x-xm", A, Family::Tracker)),
+    (44, b"SCRM", kind("s3m", "audio/x-s3m", A, Family::Tracker)),
+    (1080, b"M.K.", kind("mod", "audio/x-mod", A, Family::Tracker)),
     (0, b"MThd", kind("midi", "audio/midi", A, Family::Midi)),
     (0, b"\x0b\x77", kind("ac3", "audio/ac3", A, Family::Ac3)),
     (0, b"PK\x03\x04", kind("zip", "application/zip", Z, Family::Zip)),
@@ -137,6 +178,8 @@ const AVI: Kind = kind("avi", "video/x-msvideo", V, Family::Avi);
 const WEBP: Kind = kind("webp", "image/webp", I, Family::Webp);
 const AIFF: Kind = kind("aiff", "audio/x-aiff", A, Family::Aiff);
 const BMP: Kind = kind("bmp", "image/bmp", I, Family::Bmp);
+const PCX: Kind = kind("pcx", "image/x-pcx", I, Family::PlainImage);
+const PNM: Kind = kind("pnm", "image/x-portable-anymap", I, Family::PlainImage);
 const ICO: Kind = kind("ico", "image/x-icon", I, Family::Ico);
 const SVG: Kind = kind("svg", "image/svg+xml", I, Family::Svg);
 const HTML: Kind = kind("html", "text/html", D, Family::Html);
@@ -182,6 +225,14 @@ fn sniff(head: &[u8]) -> Option<Kind> {
     }
     if at(0, b"BM") && matches!(le32(head, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)) {
         return Some(BMP);
+    }
+    if at(0, b"\x0a") && matches!(head.get(1..3), Some([0 | 2..=5, 1])) && head.get(64) == Some(&0) {
+        return Some(PCX);
+    }
+    if let [b'P', b'1'..=b'7', b'\n' | b' ' | b'\t' | b'\r', c, ..] = head
+        && (c.is_ascii_digit() || matches!(c, b'#' | b'W' | b'D' | b'H'))
+    {
+        return Some(PNM);
     }
     if (at(0, b"\0\0\x01\0") || at(0, b"\0\0\x02\0"))
         && le16(head, 4).is_some_and(|n| (1..=256).contains(&n))
@@ -261,7 +312,10 @@ fn raw_sound(head: &[u8], frames: usize) -> Option<Kind> {
     let mpeg_len = |b: &[u8]| crate::audio::mpeg::Frame::parse(b).map(|f| f.len as usize);
     let chain = |start: usize, len: &dyn Fn(&[u8]) -> Option<usize>| {
         let mut at = start;
-        (0..frames).all(|_| match window.get(at..).and_then(len) {
+        // What makes a stream does not change within it: layer, rate.
+        let kept = |b: &[u8]| Some((b.get(1)? & 0xfe, b.get(2)? & 0x0c));
+        let first = window.get(start..).and_then(kept);
+        (0..frames).all(|_| match window.get(at..).filter(|b| kept(b) == first).and_then(len) {
             Some(n) => {
                 at += n;
                 true
@@ -325,6 +379,9 @@ fn by_brands(head: &[u8]) -> Kind {
         b"jp2 " | b"jpx " | b"jpm " => kind("jp2", "image/jp2", I, Family::Jp2),
         [b'3', b'g', b'2', _] => kind("3g2", "video/3gpp2", V, Family::Mp4),
         [b'3', b'g', _, _] => kind("3gp", "video/3gpp", V, Family::Mp4),
+        // A brand nobody knows, that says what it goes with.
+        _ if has(&[b"mif1"]) && has(avif) => kind("avif", "image/avif", I, Family::Heif),
+        _ if has(&[b"mif1"]) && has(heic) => kind("heic", "image/heic", I, Family::Heif),
         _ => MP4,
     }
 }
@@ -442,6 +499,11 @@ mod tests {
             (b"\xff\xd8\xff\xe0", "a.png", "jpeg"),
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.mov", "heic"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "a", "avif"),
+            (b"\0\0\0\x1cftyphhhh\0\0\0\0mif1miafheic", "a.mov", "heic"),
+            (b"\x7f\xfe\x80\x01\xfc\x3c", "a", "dts"),
+            (b"\0\0\0\x01\x67\x42", "a", "h264"),
+            (b"P6\n# c\n640 480\n255\n", "a", "pnm"),
+            (b"\xff\x01Exiv2\xff\xe1", "a.exv", "exv"),
             (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a.heic", "mov"),
             (b"RIFF\0\0\0\0WEBPVP8 ", "a", "webp"),
             (b"# Title\n\ntext", "README.md", "markdown"),

@@ -145,6 +145,9 @@ fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
             | Family::Avi
             | Family::MpegTs
             | Family::MpegPs
+            | Family::BareVideo
+            | Family::Ivf
+            | Family::Dv
             | Family::Flv
             | Family::Asf => video::read(ctx, family),
             _ => audio::read(ctx, family),

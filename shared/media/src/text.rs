@@ -25,10 +25,11 @@ pub(crate) fn clean(text: &str, max: usize) -> Option<String> {
 pub(crate) fn decode(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        // Cut inside a character at the end: still UTF-8.
-        Err(e) if e.error_len().is_none() && e.valid_up_to() > 0 => {
-            String::from_utf8_lossy(bytes.get(..e.valid_up_to()).unwrap_or_default()).into_owned()
-        }
+        // Cut inside a character at the end: still UTF-8, where other characters prove it.
+        Err(e) if e.error_len().is_none() => match bytes.split_at_checked(e.valid_up_to()) {
+            Some((text, _)) if !text.is_ascii() => String::from_utf8_lossy(text).into_owned(),
+            _ => latin1(bytes),
+        },
         Err(_) => latin1(bytes),
     }
 }
@@ -136,7 +137,8 @@ mod tests {
         assert_eq!(clean("\0 ", 10), None);
         assert_eq!(clean("ééé", 5).as_deref(), Some("éé"));
         assert_eq!(decode(b"caf\xe9 x"), "café x");
-        assert_eq!(decode("né".as_bytes().get(..2).unwrap()), "n");
+        assert_eq!(decode("éé".as_bytes().get(..3).unwrap()), "é");
+        assert_eq!(decode(b"caf\xe9"), "café");
         assert_eq!(utf16(&[0x41, 0, 0x42, 0, 0, 0, 0x43, 0], false), "AB");
         assert_eq!(unescape_xml("a &amp; b &#233; &#x41; &bogus; &"), "a & b é A &bogus; &");
     }

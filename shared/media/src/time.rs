@@ -72,6 +72,16 @@ impl Stamp {
         (1..4_102_444_800).contains(&unix).then(|| Stamp::from_unix(unix)).flatten()
     }
 
+    /// Whether both name the same day.
+    pub(crate) fn same_day(&self, other: &Stamp) -> bool {
+        (self.year, self.month, self.day) == (other.year, other.month, other.day)
+    }
+
+    /// Whether the time is what a day alone is read as.
+    pub(crate) fn is_midnight(&self) -> bool {
+        (self.hour, self.minute, self.second) == (0, 0, 0)
+    }
+
     /// Seconds since 1970, UTC.
     pub(crate) fn from_unix(seconds: i64) -> Option<Stamp> {
         let days = seconds.div_euclid(86_400);

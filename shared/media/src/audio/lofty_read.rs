@@ -13,7 +13,7 @@ use lofty::tag::{ItemKey, Tag};
 use crate::audio::{cover, id3, mpeg, single};
 use crate::ctx::Ctx;
 use crate::metadata::AudioStream;
-use crate::source::{Parse, Stop};
+use crate::source::{Parse, Source, Stop};
 use crate::text;
 
 /// Tags at the end: ID3v1, APE, Lyrics3.
@@ -57,7 +57,9 @@ fn plan(ctx: &mut Ctx<'_>) -> Parse<u64> {
 /// MP3, and what else MPEG audio there is.
 pub(crate) fn mp3(ctx: &mut Ctx<'_>) -> Parse {
     let tag = plan(ctx)?;
-    let head = ctx.src.held_from(tag);
+    let src = ctx.src;
+    id3::texts(ctx, src, tag);
+    let head = src.held_from(tag);
     let window = head.get(..head.len().min(64 * 1024)).unwrap_or_default();
     let frame = first_frame(window);
     let file = open(ctx, FileType::Mpeg, ctx.src.reader());
@@ -171,6 +173,9 @@ pub(crate) fn other(ctx: &mut Ctx<'_>, kind: FileType, format: (&str, &str), nam
 pub(crate) fn id3_block(ctx: &mut Ctx<'_>, bytes: &[u8]) {
     // lofty reads tags of files only, so a file is made: the tag and two frames.
     const FRAME: [u8; 4] = [0xff, 0xfb, 0x90, 0x64];
+    let mut tag = Source::new(bytes.len() as u64);
+    tag.supply(0, bytes.to_vec());
+    id3::texts(ctx, &tag, bytes.len() as u64);
     let mut file = bytes.to_vec();
     for _ in 0..2 {
         let start = file.len();
@@ -187,6 +192,13 @@ pub(crate) fn id3_block(ctx: &mut Ctx<'_>, bytes: &[u8]) {
         Some(Err(_)) => ctx.stopped("id3", Stop::Malformed("the tag could not be read")),
         None => {}
     }
+}
+
+/// An APE tag at the end of a sound file that lofty does not know.
+pub(crate) fn ape_block(ctx: &mut Ctx<'_>, bytes: &[u8]) {
+    // Only the tag and its footer are handed on, behind the frames of a file it knows.
+    let Some(at) = crate::bytes::find(bytes, b"APETAGEX") else { return };
+    id3_block(ctx, bytes.get(at..).unwrap_or_default());
 }
 
 fn shape(p: &FileProperties) -> (u32, u32, Duration, Option<u64>) {

@@ -5,6 +5,7 @@ pub(crate) mod id3;
 mod lofty_read;
 pub(crate) mod mpeg;
 mod ogg;
+mod plain;
 mod raw;
 pub(crate) mod riff;
 pub(crate) mod vorbis;
@@ -37,6 +38,13 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Ac3 => raw::ac3(ctx),
         Family::Amr => raw::amr(ctx),
         Family::Caf => riff::caf(ctx),
+        Family::Au => plain::au(ctx),
+        Family::Tta => plain::tta(ctx),
+        Family::Dsf => plain::dsf(ctx),
+        Family::Dff => plain::dff(ctx),
+        Family::Wave64 => plain::w64(ctx),
+        Family::Dts => plain::dts(ctx),
+        Family::Tracker => plain::tracker(ctx),
         _ => Err(Stop::Unsupported("this sound format is not read")),
     }
 }

@@ -21,7 +21,8 @@ struct Logical {
     /// Packets that make the headers, by codec.
     wanted: usize,
     codec: &'static str,
-    first_granule: Option<u64>,
+    /// Position of the first page behind the headers, and packets that end in it.
+    first_granule: Option<(u64, u64)>,
     last_granule: Option<u64>,
     ended: bool,
 }
@@ -70,7 +71,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
             stream.take(&p);
         }
         at += p.len;
-        if streams.iter().all(Logical::complete) {
+        // All streams begin before the first goes on.
+        if p.flags & 2 == 0 && streams.iter().all(Logical::complete) {
             break;
         }
         if !whole {
@@ -169,7 +171,7 @@ fn first_granules(mut rest: &[u8], streams: &mut [Logical]) {
             && p.granule != u64::MAX
             && p.granule > 0
         {
-            s.first_granule = Some(p.granule);
+            s.first_granule = Some((p.granule, p.lacing.iter().filter(|l| **l < 255).count() as u64));
         }
         rest = rest.get(p.len..).unwrap_or_default();
     }
@@ -252,7 +254,10 @@ fn video(ctx: &mut Ctx<'_>, s: &Logical, head: &[u8], index: u32) -> Option<f64>
         (frames_n, frames_d) = (be32(head, 22)?, be32(head, 26)?);
         // The position is key frame number and frames since, split by a shift.
         let shift = u32::from(be16(head, 40)? >> 5 & 31);
-        frames = s.last_granule.map(|g| (g >> shift) + (g & ((1 << shift) - 1)));
+        let count = |g: u64| (g >> shift) + (g & ((1 << shift) - 1));
+        // A part of a longer film goes on counting.
+        let before = s.first_granule.map_or(0, |(g, packets)| count(g).saturating_sub(packets));
+        frames = s.last_granule.map(|g| count(g).saturating_sub(before));
         stream.pixel_format = match head.get(41).map(|b| b >> 3 & 3) {
             Some(2) => Some("yuv422p".into()),
             Some(3) => Some("yuv444p".into()),

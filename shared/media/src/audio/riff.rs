@@ -1,6 +1,6 @@
 //! WAV, AIFF and CAF: chunks with the format in front, tags anywhere.
 
-use crate::audio::{lofty_read, single};
+use crate::audio::{lofty_read, plain, single};
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
@@ -251,7 +251,9 @@ pub(crate) fn aiff(ctx: &mut Ctx<'_>) -> Parse {
         _ => "pcm_s16be",
     };
     let stream = AudioStream::of(name).shaped(rate as u32, u32::from(channels));
-    let seconds = if rate > 0.0 { f64::from(frames) / rate } else { 0.0 };
+    // A packet of this codec, of 64 samples, counts as one.
+    let samples = if name == "adpcm_ima_qt" { f64::from(frames) * 64.0 } else { f64::from(frames) };
+    let seconds = if rate > 0.0 { samples / rate } else { 0.0 };
     single(ctx, ("aiff", "Audio IFF"), stream, seconds);
     Ok(())
 }
@@ -272,6 +274,13 @@ pub(crate) fn caf(ctx: &mut Ctx<'_>) -> Parse {
             b"desc" => description = Some(body.get(0, 32)?),
             b"pakt" => packets = be64(body.upto(0, 16)?, 8),
             b"data" => data = Some(body.len().saturating_sub(4)),
+            b"info" => {
+                let b = body.upto(4, len.min(MAX_TAGS).saturating_sub(4))?;
+                let mut words = b.split(|c| *c == 0).map(text::decode);
+                while let (Some(key), Some(value)) = (words.next(), words.next()) {
+                    plain::tag(ctx, &key, &value);
+                }
+            }
             _ => {}
         }
         at = at.saturating_add(12 + len);

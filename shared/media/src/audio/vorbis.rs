@@ -50,7 +50,7 @@ pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
         slot.get_or_insert(value);
     }
     if ctx.meta.artist.is_none() && !artists.is_empty() {
-        ctx.meta.artist = text::clean(&artists.join("; "), ctx.limits.max_text);
+        ctx.meta.artist = text::clean(&artists.join(";"), ctx.limits.max_text);
     }
 }
 

@@ -290,6 +290,13 @@ pub(crate) fn read_directory(
 }
 
 fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, facts: &mut Facts) -> Parse {
+    let context = match (context, e.tag) {
+        // TIFF/EP, and some writers, put EXIF's own tags into the main directory.
+        (Context::Tiff, 0x829a | 0x829d | 0x8822 | 0x8827 | 0x9000..=0x9292 | 0xa401..=0xa435) => {
+            Context::Exif
+        }
+        _ => context,
+    };
     match (context, e.tag) {
         (Context::Tiff, 0x8769) => return follow(ctx, tiff, e, Context::Exif, facts),
         (Context::Tiff, 0x8825) => return follow(ctx, tiff, e, Context::Gps, facts),

@@ -65,6 +65,14 @@ impl Facts {
         Some(stamp)
     }
 
+    /// The best date of XMP and IPTC. Where it is a day alone, the first that names a
+    /// time of that day goes before it.
+    fn other_date(&self) -> Option<Stamp> {
+        let first = self.other_dates.first()?;
+        let timed = self.other_dates.iter().find(|s| s.same_day(first) && !s.is_midnight());
+        Some(if first.is_midnight() { timed.unwrap_or(first) } else { first }.clone())
+    }
+
     /// The moment of capture with the best offset known (semantics.md F.3).
     fn produced(&self) -> Option<Stamp> {
         let tag = |name: &str| self.exif.get(name).map(String::as_str);
@@ -83,7 +91,7 @@ impl Facts {
             .or_else(|| {
                 self.digitized.as_ref().map(|s| with(s, "SubSecTimeDigitized", "OffsetTimeDigitized"))
             })
-            .or_else(|| self.other_dates.first().cloned());
+            .or_else(|| self.other_date());
         let gps = self.gps_utc();
         if let (Some(local), Some(gps)) = (stamp.as_mut(), gps.as_ref())
             && local.offset.is_none()

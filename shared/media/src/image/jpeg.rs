@@ -4,17 +4,25 @@ use crate::bytes::{View, be16};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
+use crate::{HEAD_BYTES, WHOLE_BYTES};
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 /// Reads a JPEG that fills `view`.
 pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Parse {
-    let mut at = 2;
+    // Exiv2's files of metadata alone have a mark of their own, and no picture.
+    let bare = view.get(0, 2)? == [0xff, 0x01];
+    let mut at = if bare { 7 } else { 2 };
     let (mut have_exif, mut have_xmp) = (false, false);
     let mut resources: Vec<u8> = Vec::new();
     for _ in 0..2048 {
         ctx.tick()?;
+        // Profiles and previews may take many segments of 64 KiB: each read behind the
+        // first is as long as all that lies in front of it.
+        if at >= HEAD_BYTES && ctx.src.peek(view.start + at, 4.min(view.len().saturating_sub(at))).is_none() {
+            view.upto(at, at.clamp(HEAD_BYTES, WHOLE_BYTES))?;
+        }
         let head = view.upto(at, 4)?;
         let (mark, code) = match *head {
             // Fill bytes may precede a marker.
@@ -83,7 +91,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
         copy.supply(0, resources);
         ctx.part("iptc", |ctx| iptc::read_resources(ctx, View::all(&copy), facts));
     }
-    if ctx.meta.image_width.is_none() && !ctx.src.lacks() {
+    if ctx.meta.image_width.is_none() && !bare && !ctx.src.lacks() {
         return Err(Stop::Malformed("no frame header before the scan"));
     }
     Ok(())

@@ -6,7 +6,9 @@ mod facts;
 mod heif;
 mod iptc;
 pub(crate) mod jpeg;
+mod plain;
 mod png;
+mod raw;
 mod tiff;
 pub(crate) mod xmp;
 
@@ -31,7 +33,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Tiff => tiff::read(ctx, &mut facts),
         Family::Rw2 => tiff::read_rw2(ctx, &mut facts),
         Family::Raf => tiff::read_raf(ctx, &mut facts),
-        Family::Cr3 => tiff::read_cr3(ctx, &mut facts),
+        Family::Cr3 => raw::cr3(ctx, &mut facts),
+        Family::Mrw => raw::mrw(ctx, &mut facts),
+        Family::Crw => raw::crw(ctx, &mut facts),
+        Family::X3f => raw::x3f(ctx, &mut facts),
+        Family::PlainImage => plain::read(ctx),
         Family::Heif => heif::read(ctx, &mut facts),
         Family::Jp2 => dimensions::jp2(ctx, &mut facts),
         Family::J2k => dimensions::jp2_codestream(ctx, View::all(ctx.src)),

@@ -46,9 +46,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
 }
 
 #[derive(Clone, Copy)]
-struct Size {
-    width: Option<u32>,
-    height: Option<u32>,
+pub(super) struct Size {
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
     full: bool,
 }
 
@@ -58,7 +58,7 @@ impl Size {
     }
 }
 
-fn size_of(tiff: Tiff<'_>, entries: &[Entry]) -> Parse<Size> {
+pub(super) fn size_of(tiff: Tiff<'_>, entries: &[Entry]) -> Parse<Size> {
     let get = |tag: u16| match entries.iter().find(|e| e.tag == tag) {
         Some(e) => tiff.integer(e),
         None => Ok(None),
@@ -100,45 +100,4 @@ pub(crate) fn read_raf(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         at += 4 + len;
     }
     Ok(())
-}
-
-/// Canon CR3: TIFF blocks in boxes of the movie header.
-pub(crate) fn read_cr3(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
-    use crate::bmff;
-    let moov = bmff::child(View::all(ctx.src), b"moov")?.ok_or(Stop::Malformed("no moov box"))?;
-    moov.body.upto(0, moov.body.len().min(1 << 20))?;
-    let mut blocks = Vec::new();
-    let walked = bmff::walk(moov.body, |b| {
-        if &b.kind == b"uuid" {
-            // Canon's identifier takes 16 bytes.
-            bmff::walk(b.body.sub(16, u64::MAX), |inner| {
-                if matches!(&inner.kind, b"CMT1" | b"CMT2" | b"CMT4") {
-                    blocks.push(inner);
-                }
-                Ok(true)
-            })?;
-        }
-        Ok(true)
-    });
-    for block in blocks {
-        let context = match &block.kind {
-            b"CMT2" => Context::Exif,
-            b"CMT4" => Context::Gps,
-            _ => Context::Tiff,
-        };
-        ctx.part("exif", |ctx| {
-            let (tiff, first) = Tiff::open(block.body)?;
-            let (entries, _) = tiff.directory(first)?;
-            if context == Context::Tiff {
-                let size = size_of(tiff, &entries)?;
-                ctx.meta.image_width = size.width;
-                ctx.meta.image_height = size.height;
-            }
-            exif::read_directory(ctx, tiff, &entries, context, facts)
-        });
-    }
-    match walked {
-        Err(Stop::Missing) => walked,
-        _ => Ok(()),
-    }
 }

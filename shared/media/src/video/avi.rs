@@ -30,6 +30,7 @@ pub(crate) fn fourcc_codec(code: &[u8]) -> &'static str {
         b"H263" | b"S263" => "h263",
         b"CVID" => "cinepak",
         b"IV31" | b"IV32" => "indeo3",
+        b"IV41" => "indeo4",
         b"IV50" => "indeo5",
         b"MRLE" | [1, 0, 0, 0] => "msrle",
         b"DVSD" | b"DV25" => "dvvideo",

@@ -3,7 +3,7 @@
 use crate::bytes::{View, be16, be24, be32, be64};
 use crate::codec;
 use crate::ctx::Ctx;
-use crate::metadata::{AudioStream, VideoStream};
+use crate::metadata::{AudioStream, MediaType, VideoStream};
 use crate::source::Parse;
 use crate::text;
 
@@ -93,6 +93,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     ctx.meta.duration = codec::seconds(seconds);
     ctx.meta.bitrate = codec::bitrate(ctx.src.size(), seconds);
     ctx.meta.stream_count = Some(index);
+    if ctx.meta.video_streams.is_empty() && !ctx.meta.audio_streams.is_empty() {
+        ctx.kind.media = MediaType::Audio;
+    }
     Ok(())
 }
 
@@ -107,7 +110,7 @@ fn read_video(b: &[u8]) -> Option<VideoStream> {
         _ => "",
     };
     let mut v = if name.is_empty() { VideoStream::default() } else { VideoStream::of(name) };
-    v.pixel_format = Some("yuv420p".into());
+    v.pixel_format = Some(if name == "flashsv" { "bgr24" } else { "yuv420p" }.into());
     if name == "h264" && b.get(1) == Some(&0) {
         codec::avcc(&mut v, b.get(5..)?);
     }

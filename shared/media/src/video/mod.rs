@@ -2,12 +2,15 @@
 
 mod asf;
 mod avi;
+mod elementary;
 mod flv;
 mod mkv;
 mod mp4;
 mod mp4_entry;
 mod mp4_tags;
 mod mp4_track;
+mod plain;
+mod ps;
 mod ts;
 
 pub(crate) use mp4_entry::ac3_channels;
@@ -25,7 +28,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Flv => flv::read(ctx),
         Family::Asf => asf::read(ctx),
         Family::MpegTs => ts::read(ctx),
-        Family::MpegPs => ts::program(ctx),
+        Family::MpegPs => ps::read(ctx),
+        Family::BareVideo => ps::bare(ctx),
+        Family::Ivf => plain::ivf(ctx),
+        Family::Dv => plain::dv(ctx),
         _ => Err(Stop::Unsupported("this container is not read")),
     }
 }

@@ -3,6 +3,8 @@
 //! Own walker: the crates that read MP4 hang or allocate on damaged files, and
 //! none reads by ranges. Sample tables are summed, never loaded.
 
+use std::io::Read as _;
+
 use crate::bmff::{self, Box4};
 use crate::bytes::{View, be16, be32, be64, rfind};
 use crate::codec;
@@ -54,7 +56,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
             b"moov" => {
                 found = true;
                 b.body.upto(0, b.body.len().min(WHOLE_MOOV))?;
-                movie.header(ctx, b.body)?;
+                match bmff::path(b.body, &[b"cmov", b"cmvd"])? {
+                    Some(packed) => movie.packed_header(ctx, packed)?,
+                    None => movie.header(ctx, b.body)?,
+                }
                 if b.cut {
                     ctx.stopped("moov", Stop::Malformed("the movie header is cut"));
                 }
@@ -104,6 +109,7 @@ impl Movie {
 
     fn header(&mut self, ctx: &mut Ctx<'_>, moov: View<'_>) -> Parse {
         let mut made = None;
+        let mut extends = None;
         let walked = bmff::walk(moov, |b| {
             match &b.kind {
                 b"mvhd" => {
@@ -118,16 +124,18 @@ impl Movie {
                     self.tracks.push(track);
                     read?;
                 }
-                b"mvex" => {
-                    self.fragmented = true;
-                    self.extends(b.body)?;
-                }
+                b"mvex" => extends = Some(b.body),
                 b"udta" => ctx.part("udta", |ctx| mp4_tags::user_data(ctx, b.body)),
                 b"meta" => ctx.part("meta", |ctx| mp4_tags::meta(ctx, b.body)),
                 _ => {}
             }
             Ok(true)
         });
+        // It speaks of tracks, which may stand behind it.
+        if let Some(mvex) = extends {
+            self.fragmented = true;
+            self.extends(mvex)?;
+        }
         if ctx.meta.produce_time.is_none() {
             ctx.meta.produce_time = made.map(|s| s.rfc3339());
         }
@@ -137,6 +145,23 @@ impl Movie {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// Old QuickTime packs the header: its length, then what zlib made of it.
+    fn packed_header(&mut self, ctx: &mut Ctx<'_>, packed: View<'_>) -> Parse {
+        let b = packed.upto(4, packed.len().saturating_sub(4).min(WHOLE_MOOV))?;
+        let max = ctx.limits.max_alloc.min(WHOLE_MOOV as usize * 2) as u64;
+        let mut bytes = Vec::new();
+        let read = flate2::read::ZlibDecoder::new(b).take(max).read_to_end(&mut bytes);
+        if read.is_err() && bytes.is_empty() {
+            return Err(Stop::Malformed("the packed movie header does not inflate"));
+        }
+        let mut copy = Source::new(bytes.len() as u64);
+        copy.supply(0, bytes);
+        match bmff::child(View::all(&copy), b"moov")? {
+            Some(moov) => self.header(ctx, moov.body),
+            None => Err(Stop::Malformed("no header in the packed one")),
         }
     }
 

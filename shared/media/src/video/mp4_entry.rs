@@ -43,6 +43,10 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         b"SVQ1" => "svq1",
         b"SVQ3" => "svq3",
         b"cvid" => "cinepak",
+        b"8BPS" => "8bps",
+        b"IV31" | b"IV32" => "indeo3",
+        b"IV41" => "indeo4",
+        b"IV50" => "indeo5",
         b"rle " => "qtrle",
         b"rpza" => "rpza",
         b"smc " => "smc",
@@ -54,6 +58,11 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
     };
     if !name.is_empty() {
         stream = VideoStream::of(name);
+    }
+    match &kind {
+        b"apch" | b"apcn" | b"apcs" | b"apco" => stream.pixel_format = Some("yuv422p10le".into()),
+        b"ap4h" | b"ap4x" => stream.pixel_format = Some("yuv444p12le".into()),
+        _ => {}
     }
     let (hex, text) = tag(entry.kind);
     stream.codec_tag = Some(hex);
@@ -99,6 +108,14 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         }
         Ok(true)
     });
+    // ffprobe names the full range of HEVC in the pixel format, as it does for H.264.
+    if stream.codec_name.as_deref() == Some("hevc") && stream.color_range.as_deref() == Some("pc") {
+        let full = stream.pixel_format.take().map(|f| match f.as_str() {
+            "yuv420p" | "yuv422p" | "yuv444p" => f.replace("yuv", "yuvj"),
+            _ => f,
+        });
+        stream.pixel_format = full;
+    }
     match walked {
         Err(Stop::Missing) => Err(Stop::Missing),
         _ => Ok(stream),
@@ -199,12 +216,17 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
         _ => "",
     }
     .to_owned();
-    let mut average = None;
+    let (mut average, mut little) = (None, false);
     let walked = bmff::walk(entry.body.sub(header, u64::MAX), |b| {
         let mut descriptor = None;
         match &b.kind {
             b"esds" => descriptor = Some(b.body),
-            b"wave" => descriptor = bmff::child(b.body, b"esds")?.map(|e| e.body),
+            b"wave" => {
+                descriptor = bmff::child(b.body, b"esds")?.map(|e| e.body);
+                if let Some(order) = bmff::child(b.body, b"enda")? {
+                    little = be16(order.body.upto(0, 2)?, 0) == Some(1);
+                }
+            }
             b"dOps" => channels = b.body.upto(0, 2)?.get(1).map_or(channels, |c| u32::from(*c)),
             b"dfLa" => {
                 let h = b.body.upto(0, 32)?;
@@ -259,6 +281,9 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
     });
     if let Err(Stop::Missing) = walked {
         return Err(Stop::Missing);
+    }
+    if little && let Some(base) = name.strip_suffix("be") {
+        name = format!("{base}le");
     }
     // AMR has one rate and one channel, whatever the entry says.
     match name.as_str() {

@@ -10,7 +10,9 @@
 
 mod extract;
 mod mutation;
+mod mutator;
 mod ranges;
+mod rare;
 mod samples;
 
 use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};

@@ -9,67 +9,8 @@ use std::time::{Duration, Instant};
 
 use mediadex_media::{Limits, ProblemKind};
 
+use crate::mutator::{Random, mutate};
 use crate::{run, samples};
-
-/// A small generator, so that a failing input can be made again from its number.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
-
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(4) {
-        if bytes.is_empty() {
-            return;
-        }
-        // Headers lie in front; most damage should hit them.
-        let reach = if random.below(3) == 0 { bytes.len() } else { bytes.len().min(2048) };
-        let at = random.below(reach);
-        match random.below(7) {
-            0 => bytes.truncate(at),
-            1 => bytes[at] ^= 1 << random.below(8),
-            2 => bytes[at] = random.next() as u8,
-            3 => {
-                let lies: [[u8; 4]; 6] = [
-                    [0; 4],
-                    [0xff; 4],
-                    [0x7f, 0xff, 0xff, 0xff],
-                    [0, 0, 0, 1],
-                    [0x80, 0, 0, 0],
-                    [0, 1, 0, 0],
-                ];
-                let lie = lies[random.below(lies.len())];
-                for (to, from) in bytes[at..].iter_mut().zip(lie) {
-                    *to = from;
-                }
-            }
-            4 => {
-                let len = random.below(64).min(bytes.len() - at);
-                let piece = bytes[at..at + len].to_vec();
-                let to = random.below(bytes.len());
-                bytes.splice(to..to, piece);
-            }
-            5 => {
-                let len = random.below(64).min(bytes.len() - at);
-                bytes.drain(at..at + len);
-            }
-            _ => {
-                let far = random.below(bytes.len());
-                bytes.swap(at, far);
-            }
-        }
-    }
-}
 
 fn corpus() -> Vec<PathBuf> {
     let root = std::env::var_os("MEDIADEX_CORPUS")
@@ -100,8 +41,7 @@ fn damaged_input_is_survived() {
     let mut caught = std::collections::BTreeMap::<String, (u64, String)>::new();
     let mut slowest = (Duration::ZERO, String::new());
     for n in 0..total {
-        let mut random = Random(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        random.next();
+        let mut random = Random::of(n);
         let (name, mut bytes) = if corpus.is_empty() || n % 2 == 0 {
             let (name, bytes) = &samples[random.below(samples.len())];
             ((*name).to_owned(), bytes.clone())
@@ -143,6 +83,20 @@ fn every_truncation_of_every_sample_is_survived() {
             let record = run(&bytes[..len], name, Limits::default());
             let panicked = record.problems.iter().any(|p| p.kind == ProblemKind::Panic);
             assert!(!panicked, "{name} cut at {len}");
+        }
+    }
+}
+
+/// Chunk lengths of 64 bits that overflow when added up (found by fuzzing).
+#[test]
+fn lengths_past_any_end_are_survived() {
+    for (name, bytes) in samples::all() {
+        for at in (0..bytes.len().min(512).saturating_sub(8)).step_by(4) {
+            let mut bytes = bytes.clone();
+            bytes[at..at + 8].fill(0xff);
+            let record = run(&bytes, name, Limits::default());
+            let panicked = record.problems.iter().any(|p| p.kind == ProblemKind::Panic);
+            assert!(!panicked, "{name} at {at}");
         }
     }
 }

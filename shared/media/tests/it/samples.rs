@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 /// Name and bytes of each sample.
 pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
-    vec![
+    let usual = vec![
         ("exif.jpg", jpeg()),
         ("a.png", png()),
         ("a.gif", b"GIF89a\x40\x00\x20\x00\x00\x00\x00;".to_vec()),
@@ -39,7 +39,8 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.srt", b"1\n00:00:01,000 --> 00:00:02,500\nHi\n\n2\n00:00:03,000 --> 00:00:04,000\nHo\n".to_vec()),
         ("a.csv", b"a,b\n1,2\n".to_vec()),
         ("empty", Vec::new()),
-    ]
+    ];
+    usual.into_iter().chain(crate::rare::all()).collect()
 }
 
 fn be32(n: u32) -> [u8; 4] {
@@ -130,7 +131,7 @@ pub(crate) fn exif_block() -> Vec<u8> {
     out
 }
 
-fn segment(code: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn segment(code: u8, body: &[u8]) -> Vec<u8> {
     [&[0xff, code][..], &((body.len() + 2) as u16).to_be_bytes(), body].concat()
 }
 

@@ -1,0 +1,146 @@
+//! Raw pictures in containers of their own: Minolta MRW, Canon CRW, Sigma X3F.
+
+use ::exif::Context;
+
+use crate::bytes::{View, be16, be32, le16, le32};
+use crate::ctx::Ctx;
+use crate::image::exif::{self, Tiff};
+use crate::image::{Facts, tiff};
+use crate::source::{Parse, Stop};
+use crate::text;
+use crate::time::Stamp;
+
+/// MRW: blocks in front of the sensor's data, one of them a TIFF.
+pub(crate) fn mrw(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    let view = View::all(ctx.src);
+    let end = 8 + u64::from(be32(view.get(4, 4)?, 0).unwrap_or(0));
+    let mut at = 8;
+    while at + 8 <= end.min(view.len()) {
+        ctx.tick()?;
+        let h = view.get(at, 8)?;
+        let len = u64::from(be32(h, 4).unwrap_or(0));
+        let body = view.sub(at + 8, len);
+        match h.get(..4) {
+            Some(b"\0PRD") => {
+                let b = body.get(0, 16)?;
+                ctx.meta.image_height = be16(b, 12).map(u32::from);
+                ctx.meta.image_width = be16(b, 14).map(u32::from);
+            }
+            Some(b"\0TTW") => ctx.part("exif", |ctx| exif::read(ctx, body, facts)),
+            _ => {}
+        }
+        at += 8 + len;
+    }
+    Ok(())
+}
+
+/// CRW: a heap with its directory behind it, and heaps in it.
+pub(crate) fn crw(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    let all = View::all(ctx.src);
+    let start = u64::from(le32(all.get(2, 4)?, 0).unwrap_or(26));
+    heap(ctx, all.sub(start, u64::MAX), facts, 0)
+}
+
+fn heap(ctx: &mut Ctx<'_>, heap: View<'_>, facts: &mut Facts, depth: u32) -> Parse {
+    ctx.tick()?;
+    let last = heap.len().checked_sub(4).ok_or(Stop::Malformed("heap without a directory"))?;
+    let at = u64::from(le32(heap.get(last, 4)?, 0).unwrap_or(0));
+    let count = u64::from(le16(heap.get(at, 2)?, 0).unwrap_or(0)).min(256);
+    let entries = heap.get(at + 2, count * 10)?;
+    for e in entries.chunks_exact(10) {
+        let (Some(tag), Some(len), Some(offset)) = (le16(e, 0), le32(e, 2), le32(e, 6)) else { continue };
+        let body = heap.sub(u64::from(offset), u64::from(len));
+        match tag {
+            0x080a => {
+                let b = body.upto(0, 128)?;
+                let mut names = b.split(|c| *c == 0).map(text::decode);
+                for name in ["Make", "Model"] {
+                    let value = names.next().and_then(|v| text::clean(&v, 128));
+                    facts.exif.extend(value.map(|v| (name.to_owned(), v)));
+                }
+            }
+            0x180e => {
+                let local = le32(body.get(0, 4)?, 0).unwrap_or(0);
+                // Counted from 1970 in the camera's own zone.
+                facts.taken = Stamp::from_unix(i64::from(local)).map(|mut stamp| {
+                    stamp.offset = None;
+                    stamp
+                });
+            }
+            0x1810 => {
+                let b = body.get(0, 16)?;
+                ctx.meta.image_width = le32(b, 0).filter(|w| *w > 0);
+                ctx.meta.image_height = le32(b, 4).filter(|h| *h > 0);
+                facts.orientation = match le32(b, 12) {
+                    Some(0) => Some(1),
+                    Some(90) => Some(6),
+                    Some(180) => Some(3),
+                    Some(270) => Some(8),
+                    _ => None,
+                };
+            }
+            // A heap in the heap.
+            _ if matches!(tag & 0xf800, 0x2800 | 0x3000) && depth < 4 => {
+                self::heap(ctx, body, facts, depth + 1)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// X3F: the size and the turning stand in the header.
+pub(crate) fn x3f(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    let b = ctx.src.get(0, 40)?;
+    ctx.meta.image_width = le32(b, 28).filter(|w| (1..65_536).contains(w));
+    ctx.meta.image_height = le32(b, 32).filter(|h| (1..65_536).contains(h));
+    facts.orientation = match le32(b, 36) {
+        Some(0) => Some(1),
+        Some(90) => Some(6),
+        Some(180) => Some(3),
+        Some(270) => Some(8),
+        _ => None,
+    };
+    Ok(())
+}
+
+/// Canon CR3: TIFF blocks in boxes of the movie header.
+pub(crate) fn cr3(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    use crate::bmff;
+    let moov = bmff::child(View::all(ctx.src), b"moov")?.ok_or(Stop::Malformed("no moov box"))?;
+    moov.body.upto(0, moov.body.len().min(1 << 20))?;
+    let mut blocks = Vec::new();
+    let walked = bmff::walk(moov.body, |b| {
+        if &b.kind == b"uuid" {
+            // Canon's identifier takes 16 bytes.
+            bmff::walk(b.body.sub(16, u64::MAX), |inner| {
+                if matches!(&inner.kind, b"CMT1" | b"CMT2" | b"CMT4") {
+                    blocks.push(inner);
+                }
+                Ok(true)
+            })?;
+        }
+        Ok(true)
+    });
+    for block in blocks {
+        let context = match &block.kind {
+            b"CMT2" => Context::Exif,
+            b"CMT4" => Context::Gps,
+            _ => Context::Tiff,
+        };
+        ctx.part("exif", |ctx| {
+            let (tiff, first) = Tiff::open(block.body)?;
+            let (entries, _) = tiff.directory(first)?;
+            if context == Context::Tiff {
+                let size = tiff::size_of(tiff, &entries)?;
+                ctx.meta.image_width = size.width;
+                ctx.meta.image_height = size.height;
+            }
+            exif::read_directory(ctx, tiff, &entries, context, facts)
+        });
+    }
+    match walked {
+        Err(Stop::Missing) => walked,
+        _ => Ok(()),
+    }
+}
