@@ -8,6 +8,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// Threads of the endpoint: one works in the database, the others read requests
+/// and write replies.
+const THREADS: usize = 3;
+
 /// Serves the database until told to stop.
 pub(crate) async fn serve(
     tasks: &mut JoinSet<()>,
@@ -40,12 +44,24 @@ pub(crate) async fn serve(
             }
         }
     });
-    tasks.spawn(async move {
-        if let Err(error) =
+    // A runtime of its own: a request waits for the database's lock with its
+    // thread, and must not hold one that a client of ours needs to go on.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("dynamodb")
+        .enable_all()
+        .build()
+        .context("the threads of the database cannot be started")?;
+    let listener = listener.into_std()?;
+    tasks.spawn_blocking(move || {
+        let served = runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
             dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await
-        {
+        });
+        if let Err(error) = served {
             tracing::error!(error, "the DynamoDB endpoint ended");
         }
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     });
     Ok(())
 }

@@ -40,7 +40,7 @@ pub async fn read_rows(
 /// Rows of a page where nothing else is asked: about the 1 MB that a page has at
 /// most. Without it the embedded store reads the whole rest of the partition for
 /// every page.
-const PAGE_ROWS: i32 = 700;
+const PAGE_ROWS: i32 = 2000;
 
 /// Which rows of one partition to read.
 #[derive(Debug, Clone, Copy)]
