@@ -262,7 +262,10 @@ fn people(lines: &[Line]) -> String {
     let headings = ["PATH", "TYPE", "SIZE", "DIMENSIONS", "DURATION", "TAKEN", "ABOUT"];
     let gets: u64 = read.iter().map(|line| u64::from(line.gets)).sum();
     let bytes: u64 = read.iter().map(|line| line.bytes).sum();
-    let cpu: f64 = read.iter().map(|line| line.ms_cpu).sum();
+    let cpu = read.iter().map(|line| line.ms_cpu).fold(0.0, |sum: f64, one| sum + one);
+    if read.is_empty() {
+        return "0 file(s)".to_owned();
+    }
     format!(
         "{}\n{} file(s), {gets} reads of {} in all, {cpu:.1} ms of CPU time",
         table::render(&headings, &rows, 48),

@@ -69,7 +69,8 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Ranges read of the object.
     pub max_gets: u32,
-    /// Time spent inside [`Extraction::step`] (elapsed, it never waits there).
+    /// Time spent inside [`Extraction::step`]: CPU time where the system tells it
+    /// for a thread; one step is also stopped when as much time has passed.
     pub max_cpu: Duration,
     /// Bytes of any one buffer that the content's own lengths call for
     /// (inflated streams, copies for parsers that need them).
@@ -164,7 +165,8 @@ pub struct Record {
     pub ranges_read: Vec<Range<u64>>,
     /// Bytes supplied.
     pub bytes_read: u64,
-    /// Time spent in the extraction.
+    /// CPU time spent in the extraction (time passed, where the system does not
+    /// tell a thread's).
     pub cpu: Duration,
     /// What could not be read and why; empty for a complete record.
     pub problems: Vec<Problem>,
@@ -197,6 +199,17 @@ const COALESCE_GAP: u64 = 64 * 1024;
 /// Least length of a range asked for, so that a reader that goes by a few bytes
 /// at a time does not cost a request each time.
 const MIN_RANGE: u64 = 16 * 1024;
+
+/// CPU time of this thread, where the system tells it.
+fn thread_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+    }
+    #[cfg(not(unix))]
+    None
+}
 
 /// One object on its way from bytes to [`Record`].
 #[derive(Debug)]
@@ -278,7 +291,7 @@ impl Extraction {
 
     /// One pass of all readers over what is held.
     fn pass(&mut self) -> (Record, Vec<Range<u64>>) {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), thread_time());
         let left = self.limits.max_cpu.saturating_sub(self.cpu);
         let mut ctx = Ctx {
             src: &self.source,
@@ -298,7 +311,12 @@ impl Extraction {
         let content_hash =
             (missing.is_empty() && !whole.is_empty() && whole.len() as u64 == self.source.size())
                 .then(|| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(whole)));
-        self.cpu = self.cpu.saturating_add(start.elapsed());
+        // Waiting for a core is no work on the object.
+        let spent = match (before, thread_time()) {
+            (Some(before), Some(after)) => after.saturating_sub(before),
+            _ => start.elapsed(),
+        };
+        self.cpu = self.cpu.saturating_add(spent);
         let record = Record {
             metadata: meta,
             detected,
