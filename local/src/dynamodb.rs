@@ -53,7 +53,10 @@ pub(crate) async fn serve(
         .build()
         .context("the threads of the database cannot be started")?;
     let listener = listener.into_std()?;
-    tasks.spawn_blocking(move || {
+    // A thread, not a blocking task: a process that ends without a shutdown must
+    // not wait for it.
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name("dynamodb".to_owned()).spawn(move || {
         let served = runtime.block_on(async {
             let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
             dynoxide::server::serve_with_shutdown(listener, database, stop.cancelled_owned()).await
@@ -62,6 +65,11 @@ pub(crate) async fn serve(
             tracing::error!(error, "the DynamoDB endpoint ended");
         }
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        drop(ended);
+    })?;
+    tasks.spawn(async move {
+        // Closed, whatever is sent: the thread is at its end.
+        end.await.ok();
     });
     Ok(())
 }

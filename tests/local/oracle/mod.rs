@@ -119,6 +119,7 @@ async fn the_engine_agrees_with_sqlite() {
         }
     }
     assert!(hits > cases, "the queries find too little to say anything: {hits} files in {cases} queries");
+    local.cloud.shutdown().await;
 }
 
 /// Every aggregation over what a condition finds.
