@@ -90,9 +90,10 @@ impl Found {
 impl Engine for ScanEngine {
     async fn search(&self, ctx: &Context, search: Search<'_>) -> Result<SearchReply> {
         let dataset = search.dataset;
-        // The counters know how many files there are.
+        // The counters know how many files there are, where they are not all read anyway.
+        let reads_all = !search.sort.is_by_uri() || !search.aggregations.is_empty();
         let counted = match search.plan {
-            Plan::All if search.with_total => {
+            Plan::All if search.with_total && !reads_all => {
                 let counts = ctx.db.counts(&dataset.id, dataset.shards).await?;
                 Some(u64::try_from(counts.files).unwrap_or(0))
             }
