@@ -100,7 +100,9 @@ impl Comparison<'_> {
     /// A text of the truth against one of ours.
     fn text(&mut self, field: &'static str, truth: &str, ours: &Value) {
         let truth = self.t[truth].clone();
-        if truth.as_str().is_some_and(|v| !v.trim().is_empty()) || truth.is_number() {
+        // Where the tool itself could not decode a text, there is nothing to agree with.
+        let readable = |v: &str| !v.trim().is_empty() && !v.contains(['\u{fffd}', '\0']);
+        if truth.as_str().is_some_and(readable) || truth.is_number() {
             self.check(field, same_text(&truth, ours), &truth, ours.to_string());
         }
     }
@@ -125,8 +127,14 @@ impl Comparison<'_> {
 
     fn image(&mut self) {
         let m = self.m.clone();
-        self.number("width", "width", &m["ImageWidth"]);
-        self.number("height", "height", &m["ImageHeight"]);
+        // Ours are whole pixels, where SVG has fractions; 0 is what no picture has.
+        for (field, ours) in [("width", "ImageWidth"), ("height", "ImageHeight")] {
+            let truth = self.t[field].clone();
+            if let Some(want) = number(&truth).filter(|n| *n > 0.0) {
+                let agrees = number(&m[ours]).is_some_and(|n| (n - want).abs() <= 0.5);
+                self.check(field, agrees, &truth, m[ours].to_string());
+            }
+        }
         // 1 to 8 are defined; other numbers say nothing.
         if number(&self.t["orientation"]).is_some_and(|o| (1.0..=8.0).contains(&o)) {
             self.number("orientation", "orientation", &m["Orientation"]);
@@ -134,8 +142,10 @@ impl Comparison<'_> {
         self.text("make", "make", &m["EXIF"]["Make"]);
         self.text("model", "model", &m["EXIF"]["Model"]);
         let date = self.t["datetime_original"].clone();
-        if let Some(date) = date.as_str().filter(|d| d.len() >= 19 && !d.starts_with("0000")) {
-            let want = format!("{}T{}", date[..10].replace(':', "-"), &date[11..19]);
+        if let Some(date) = date.as_str().filter(|d| {
+            d.len() >= 19 && !d.starts_with("0000") && d.starts_with(|c: char| c.is_ascii_digit())
+        }) {
+            let want = format!("{}T{}", date[..10].replace(':', "-"), date[11..19].replace(' ', "0"));
             let ours = m["ProduceTime"].as_str().unwrap_or("").to_owned();
             let mut agrees = ours.starts_with(&want);
             if let Some(offset) =
@@ -208,7 +218,10 @@ impl Comparison<'_> {
     fn document(&mut self) {
         let m = self.m.clone();
         if self.family != "text" {
-            self.number("pages", "page_count", &m["PageCount"]);
+            // 0 is what writers leave that did not count.
+            if number(&self.t["page_count"]).is_some_and(|n| n > 0.0) {
+                self.number("pages", "page_count", &m["PageCount"]);
+            }
         }
         self.text("title", "title", &m["Title"]);
         let truth = self.t["author"].clone();
