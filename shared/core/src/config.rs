@@ -93,7 +93,7 @@ pub fn extraction_limits() -> mediadex_media::Limits {
         max_bytes: number("MEDIADEX_MAX_OBJECT_BYTES", base.max_bytes).max(mediadex_media::HEAD_BYTES),
         max_gets: number("MEDIADEX_MAX_OBJECT_GETS", base.max_gets).max(1),
         max_cpu: Duration::from_millis(number("MEDIADEX_MAX_OBJECT_MILLISECONDS", milliseconds).max(1)),
-        max_alloc: number("MEDIADEX_MAX_OBJECT_BUFFER", base.max_alloc).max(64 * 1024),
+        max_memory: number("MEDIADEX_MAX_OBJECT_MEMORY", base.max_memory).max(128 * 1024),
         ..base
     }
 }

@@ -26,6 +26,11 @@ impl Ctx<'_> {
         if Instant::now() >= self.deadline { Err(Stop::Limit("max_cpu reached")) } else { Ok(()) }
     }
 
+    /// Bytes that a buffer may take beside what is held of the object.
+    pub(crate) fn room(&self) -> usize {
+        self.limits.max_memory.saturating_sub(usize::try_from(self.src.held()).unwrap_or(usize::MAX))
+    }
+
     /// Names the format more precisely, within the same kind of media.
     pub(crate) fn refine(&mut self, format: &'static str, mime: &'static str) {
         self.kind = Kind { format, mime, ..self.kind };

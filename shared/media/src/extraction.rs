@@ -72,9 +72,11 @@ pub struct Limits {
     /// Time spent inside [`Extraction::step`]: CPU time where the system tells it
     /// for a thread; one step is also stopped when as much time has passed.
     pub max_cpu: Duration,
-    /// Bytes of any one buffer that the content's own lengths call for
-    /// (inflated streams, copies for parsers that need them).
-    pub max_alloc: usize,
+    /// Bytes held at a time: what was read of the object, and on top of it the
+    /// largest buffer that the content's own lengths call for (inflated streams,
+    /// copies for parsers that need them). Trees and texts made of such a buffer
+    /// are bounded by it in turn.
+    pub max_memory: usize,
     /// EXIF tags kept.
     pub max_exif_tags: usize,
     /// Bytes of one EXIF value's text.
@@ -89,7 +91,7 @@ impl Default for Limits {
             max_bytes: 16 * 1024 * 1024,
             max_gets: 8,
             max_cpu: Duration::from_secs(2),
-            max_alloc: 8 * 1024 * 1024,
+            max_memory: 24 * 1024 * 1024,
             max_exif_tags: 200,
             max_exif_value: 1024,
             max_text: 4096,
@@ -360,7 +362,13 @@ impl Extraction {
         if self.cpu >= self.limits.max_cpu {
             return Err(limit(format!("max_cpu of {} ms reached", self.limits.max_cpu.as_millis())));
         }
-        let mut room = self.limits.max_bytes.saturating_sub(self.bytes_read);
+        // Whatever is read is held.
+        let memory = (self.limits.max_memory as u64).saturating_sub(self.source.held());
+        let left = self.limits.max_bytes.saturating_sub(self.bytes_read);
+        let (mut room, name, most) = match memory < left {
+            true => (memory, "max_memory", self.limits.max_memory as u64),
+            false => (left, "max_bytes", self.limits.max_bytes),
+        };
         let gets = (self.limits.max_gets as usize).saturating_sub(self.ranges_read.len());
         let mut plan = Vec::new();
         for range in ranges {
@@ -374,8 +382,8 @@ impl Extraction {
             if len > room {
                 if plan.is_empty() {
                     return Err(limit(format!(
-                        "max_bytes of {} reached: bytes {}..{} are needed too",
-                        self.limits.max_bytes, range.start, range.end
+                        "{name} of {most} reached: bytes {}..{} are needed too",
+                        range.start, range.end
                     )));
                 }
                 break;

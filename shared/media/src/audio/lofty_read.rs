@@ -21,7 +21,7 @@ const TAIL: u64 = 16 * 1024;
 
 /// Runs lofty; what it misses is noted by the source.
 fn open<R: Read + Seek>(ctx: &mut Ctx<'_>, kind: FileType, reader: R) -> Parse<TaggedFile> {
-    let max = ctx.limits.max_alloc;
+    let max = ctx.room();
     let read = ctx.guarded("sound", |_| {
         apply_global_options(GlobalOptions::new().allocation_limit(max));
         let mut options = ParseOptions::new();

@@ -127,7 +127,7 @@ fn part(
     name: &str,
     read: fn(&mut Ctx<'_>, &Document<'_>),
 ) -> Parse {
-    let bytes = archive.read(name, MAX_PART.min(ctx.limits.max_alloc))?;
+    let bytes = archive.read(name, MAX_PART.min(ctx.room()))?;
     let Some(bytes) = bytes else { return Ok(()) };
     let xml = text::decode_bom(&bytes);
     let options = ParsingOptions { allow_dtd: true, nodes_limit: 100_000, ..ParsingOptions::default() };

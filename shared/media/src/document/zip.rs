@@ -116,7 +116,7 @@ impl<'a> Archive<'a> {
             return Err(Stop::Unsupported("encrypted entry"));
         }
         if entry.size > max as u64 || entry.packed > max as u64 {
-            return Err(Stop::Limit("entry longer than max_alloc"));
+            return Err(Stop::Limit("entry longer than the room in max_memory"));
         }
         // The local header repeats the name; its extra field has another length.
         let guess = 30 + entry.name.len() as u64 + 64 + entry.packed;
@@ -137,7 +137,7 @@ impl<'a> Archive<'a> {
                 let read =
                     flate2::read::DeflateDecoder::new(packed).take(max as u64 + 1).read_to_end(&mut out);
                 if out.len() > max {
-                    return Err(Stop::Limit("entry unpacks to more than max_alloc"));
+                    return Err(Stop::Limit("entry unpacks to more than the room in max_memory"));
                 }
                 if read.is_err() && out.is_empty() {
                     return Err(Stop::Malformed("entry does not inflate"));

@@ -56,13 +56,13 @@ fn text_chunk(ctx: &mut Ctx<'_>, kind: &[u8], bytes: &[u8], facts: &mut Facts) -
     let rest = rest.get(1..).unwrap_or_default();
     let value = match kind {
         b"tEXt" => text::latin1(rest).into_bytes(),
-        b"zTXt" => inflate(rest.get(1..).unwrap_or_default(), ctx.limits.max_alloc)?,
+        b"zTXt" => inflate(rest.get(1..).unwrap_or_default(), ctx.room())?,
         _ => {
             let packed = rest.first() == Some(&1);
             // Flag, method, language tag, translated keyword, text.
             let mut parts = rest.get(2..).unwrap_or_default().splitn(3, |b| *b == 0);
             let body = parts.nth(2).unwrap_or_default();
-            if packed { inflate(body, ctx.limits.max_alloc)? } else { body.to_vec() }
+            if packed { inflate(body, ctx.room())? } else { body.to_vec() }
         }
     };
     let shown = || text::clean(&text::decode(&value), ctx.limits.max_text);

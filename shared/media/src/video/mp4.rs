@@ -151,7 +151,7 @@ impl Movie {
     /// Old QuickTime packs the header: its length, then what zlib made of it.
     fn packed_header(&mut self, ctx: &mut Ctx<'_>, packed: View<'_>) -> Parse {
         let b = packed.upto(4, packed.len().saturating_sub(4).min(WHOLE_MOOV))?;
-        let max = ctx.limits.max_alloc.min(WHOLE_MOOV as usize * 2) as u64;
+        let max = ctx.room().min(WHOLE_MOOV as usize * 2) as u64;
         let mut bytes = Vec::new();
         let read = flate2::read::ZlibDecoder::new(b).take(max).read_to_end(&mut bytes);
         if read.is_err() && bytes.is_empty() {

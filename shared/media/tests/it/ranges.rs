@@ -65,6 +65,7 @@ fn limits_are_reported_and_partial_records_kept() {
     let cases = [
         (Limits { max_gets: 1, ..Limits::default() }, "max_gets"),
         (Limits { max_bytes: 65_600, ..Limits::default() }, "max_bytes"),
+        (Limits { max_memory: 65_600, ..Limits::default() }, "max_memory"),
         (Limits { max_cpu: Duration::ZERO, ..Limits::default() }, "max_cpu"),
     ];
     for (limits, name) in cases {
@@ -89,6 +90,28 @@ fn a_caller_that_cannot_read_on_keeps_what_there_is() {
     let record = extraction.finish_partial("access denied");
     assert!(record.reason().unwrap().contains("access denied"));
     assert_eq!(record.detected.unwrap().format, "mp4");
+}
+
+/// What is held of the object leaves less room for what is unpacked from it.
+#[test]
+fn memory_is_one_limit() {
+    let core = format!(
+        "<c xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>T</dc:title>{}</c>",
+        " ".repeat(200_000)
+    );
+    let bytes = zip(&[
+        ("[Content_Types].xml", b"<T/>"),
+        ("word/a.xml", b"<a/>"),
+        ("docProps/core.xml", core.as_bytes()),
+        ("word/noise.bin", &noise(100_000)),
+    ]);
+    assert!(bytes.len() > 100_000 && bytes.len() < 200_000);
+    for (max_memory, title) in [(400_000, Some("T")), (250_000, None)] {
+        let record = run(&bytes, "a.docx", Limits { max_memory, ..Limits::default() });
+        assert_eq!(record.metadata.title.as_deref(), title, "{max_memory}");
+        let limited = record.problems.iter().any(|p| p.kind == ProblemKind::Limit);
+        assert_eq!(limited, title.is_none(), "{:?}", record.problems);
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl<'a> Pdf<'a> {
             shift,
             places: BTreeMap::new(),
             trailer: Vec::new(),
-            max: ctx.limits.max_alloc,
+            max: ctx.room(),
             streams: BTreeMap::new(),
         };
         let mut next = vec![start];
@@ -236,7 +236,7 @@ impl<'a> Pdf<'a> {
         let max = self.max as u64;
         let len = match length.index() {
             Some(len) if len <= max => len,
-            Some(_) => return Err(Stop::Limit("stream longer than max_alloc")),
+            Some(_) => return Err(Stop::Limit("stream longer than the room in max_memory")),
             None => {
                 // No length: up to the end mark, in what one piece holds.
                 let bytes = self.src.upto(start, 256 * 1024)?;
@@ -330,7 +330,7 @@ fn inflate(raw: &[u8], max: usize) -> Parse<Vec<u8>> {
     let mut out = Vec::new();
     let read = flate2::read::ZlibDecoder::new(raw).take(max as u64 + 1).read_to_end(&mut out);
     if out.len() > max {
-        return Err(Stop::Limit("stream unpacks to more than max_alloc"));
+        return Err(Stop::Limit("stream unpacks to more than the room in max_memory"));
     }
     if read.is_err() && out.is_empty() {
         return Err(Stop::Malformed("stream does not inflate"));
