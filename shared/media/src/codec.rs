@@ -498,6 +498,8 @@ pub(crate) fn aac_config(b: &[u8]) -> Option<(u32, u32, &'static str)> {
             profile = "HE-AAC";
         }
     }
+    // Parametric stereo is coded as one channel.
+    let channels = if kind == 29 && channels == 1 { 2 } else { channels };
     Some((sample_rate, channels, profile))
 }
 
@@ -515,6 +517,8 @@ mod tests {
     #[test]
     fn configurations() {
         assert_eq!(aac_config(&[0x12, 0x10]), Some((44_100, 2, "LC")));
+        // Parametric stereo over one channel at half the rate.
+        assert_eq!(aac_config(&[0xeb, 0x09, 0x88, 0]), Some((48_000, 2, "HE-AACv2")));
         assert_eq!(fraction(30_000, 1000).as_deref(), Some("30/1"));
         assert_eq!(fraction(1, 0), None);
         assert_eq!(display_aspect(1920, 1080, (1, 1)).as_deref(), Some("16:9"));

@@ -8,8 +8,9 @@ use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, apply_global_optio
 use lofty::file::{AudioFile, FileType, TaggedFile, TaggedFileExt};
 use lofty::probe::Probe;
 use lofty::properties::FileProperties;
-use lofty::tag::{ItemKey, Tag};
+use lofty::tag::{ItemKey, Tag, TagType};
 
+use crate::audio::header::Shape;
 use crate::audio::{cover, id3, mpeg, single};
 use crate::ctx::Ctx;
 use crate::metadata::AudioStream;
@@ -20,12 +21,12 @@ use crate::text;
 const TAIL: u64 = 16 * 1024;
 
 /// Runs lofty; what it misses is noted by the source.
-fn open<R: Read + Seek>(ctx: &mut Ctx<'_>, kind: FileType, reader: R) -> Parse<TaggedFile> {
+fn open<R: Read + Seek>(ctx: &mut Ctx<'_>, kind: FileType, reader: R, properties: bool) -> Parse<TaggedFile> {
     let max = ctx.room();
     let read = ctx.guarded("sound", |_| {
         apply_global_options(GlobalOptions::new().allocation_limit(max));
         let mut options = ParseOptions::new();
-        options.parsing_mode(ParsingMode::Relaxed);
+        options = options.parsing_mode(ParsingMode::Relaxed).read_properties(properties);
         let reader = std::io::BufReader::with_capacity(4096, reader);
         Probe::with_file_type(reader, kind).options(options).read()
     });
@@ -44,6 +45,14 @@ fn plan(ctx: &mut Ctx<'_>) -> Parse<u64> {
     let size = src.size();
     let tag = id3::tag_len(src.upto(0, 10)?).unwrap_or(0).min(size);
     ctx.meta.audio_covers = id3::pictures(src, tag);
+    // Some writers put a further tag behind one that is there.
+    let mut further = tag;
+    while let Some(len) = src.peek(further, 10).and_then(id3::tag_len) {
+        // The first names the piece; of those behind it the start tells enough.
+        src.blank(further.saturating_add(TAIL)..further.saturating_add(len).min(size));
+        further = further.saturating_add(len).min(size);
+    }
+    let tag = further;
     let tail = size.saturating_sub(TAIL)..size;
     let first = tag..tag.saturating_add(TAIL).min(size);
     if !src.gaps(tail.clone()).is_empty() || !src.gaps(first.clone()).is_empty() {
@@ -62,7 +71,7 @@ pub(crate) fn mp3(ctx: &mut Ctx<'_>) -> Parse {
     let head = src.held_from(tag);
     let window = head.get(..head.len().min(64 * 1024)).unwrap_or_default();
     let frame = first_frame(window);
-    let file = open(ctx, FileType::Mpeg, ctx.src.reader());
+    let file = open(ctx, FileType::Mpeg, ctx.src.reader(), true);
     let (mut rate, mut channels, mut length, mut bits) = (0, 0, Duration::ZERO, None);
     match &file {
         Ok(file) => {
@@ -103,7 +112,7 @@ pub(crate) fn mp3(ctx: &mut Ctx<'_>) -> Parse {
     Ok(())
 }
 
-/// The first frame that another one follows.
+/// The first frame that another one follows, or that counts all others.
 fn first_frame(window: &[u8]) -> Option<(usize, mpeg::Frame)> {
     let mut at = 0;
     let mut lone = None;
@@ -120,6 +129,10 @@ fn first_frame(window: &[u8]) -> Option<(usize, mpeg::Frame)> {
                     }
                 }
                 _ => lone = lone.or(Some((at, frame))),
+            }
+            // Nor does a frame that counts the others need one: it is no accident.
+            if window.get(at..).is_some_and(|b| counted_frames(b, frame).is_some()) {
+                return Some((at, frame));
             }
         }
         at += 1;
@@ -157,15 +170,40 @@ fn counted_frames(b: &[u8], frame: mpeg::Frame) -> Option<u32> {
     }
 }
 
-/// APE, WavPack, Musepack.
-pub(crate) fn other(ctx: &mut Ctx<'_>, kind: FileType, format: (&str, &str), name: &str) -> Parse {
-    plan(ctx)?;
-    let file = open(ctx, kind, ctx.src.reader())?;
-    let (rate, channels, length, bits) = shape(file.properties());
-    tags(ctx, &file);
+/// Reads a format's own header.
+pub(crate) type HeaderReader = fn(&[u8]) -> Option<Shape>;
+
+/// APE, WavPack, Musepack: the tags by lofty, the sound by the format's own header
+/// where one is read here.
+pub(crate) fn other(
+    ctx: &mut Ctx<'_>,
+    kind: FileType,
+    format: (&str, &str),
+    name: &str,
+    own: Option<HeaderReader>,
+) -> Parse {
+    let tag = plan(ctx)?;
+    let shape_of = own.and_then(|own| own(ctx.src.held_from(tag)));
+    let file = open(ctx, kind, ctx.src.reader(), shape_of.is_none());
+    let (rate, channels, seconds, bits) = match (&file, shape_of) {
+        (Err(Stop::Missing), _) => return Err(Stop::Missing),
+        (Ok(_), Some(s)) => (s.rate, s.channels, s.seconds, None),
+        (Err(stop), Some(s)) => {
+            ctx.stopped("tags", stop.clone());
+            (s.rate, s.channels, s.seconds, None)
+        }
+        (Ok(file), None) => {
+            let (rate, channels, length, bits) = shape(file.properties());
+            (rate, channels, length.as_secs_f64(), bits)
+        }
+        (Err(stop), None) => return Err(stop.clone()),
+    };
+    if let Ok(file) = &file {
+        tags(ctx, file);
+    }
     let mut stream = AudioStream::of(name).shaped(rate, channels);
     stream.bitrate = bits;
-    single(ctx, format, stream, length.as_secs_f64());
+    single(ctx, format, stream, seconds);
     Ok(())
 }
 
@@ -218,9 +256,9 @@ fn tags(ctx: &mut Ctx<'_>, file: &TaggedFile) {
 
 fn one_tag(ctx: &mut Ctx<'_>, tag: &Tag) {
     let max = ctx.limits.max_text;
+    let old = tag.tag_type() == TagType::Id3v1;
     let get = |key: ItemKey| {
-        let values: Vec<String> = tag.get_strings(key).filter_map(|v| text::clean(v, max)).take(16).collect();
-        values.into_iter().next()
+        tag.get_strings(key).find_map(|v| text::clean(&if old { text::reread(v) } else { v.into() }, max))
     };
     // One field holds one name, as in ffprobe; the others are kept as authors.
     let artists: Vec<String> =

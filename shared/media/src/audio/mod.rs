@@ -1,6 +1,7 @@
 //! Sound: one reader a container.
 
 mod flac;
+mod header;
 pub(crate) mod id3;
 mod lofty_read;
 pub(crate) mod mpeg;
@@ -24,12 +25,16 @@ use crate::source::{Parse, Stop};
 pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
     match family {
         Family::Mp3 => lofty_read::mp3(ctx),
-        Family::Ape => lofty_read::other(ctx, FileType::Ape, ("ape", "Monkey's Audio"), "ape"),
-        Family::WavPack => lofty_read::other(ctx, FileType::WavPack, ("wv", "WavPack"), "wavpack"),
-        Family::Musepack if ctx.kind.format == "mpc8" => {
-            lofty_read::other(ctx, FileType::Mpc, ("mpc8", "Musepack SV8"), "musepack8")
+        Family::Ape => {
+            lofty_read::other(ctx, FileType::Ape, ("ape", "Monkey's Audio"), "ape", Some(header::ape))
         }
-        Family::Musepack => lofty_read::other(ctx, FileType::Mpc, ("mpc", "Musepack"), "musepack7"),
+        Family::WavPack => {
+            lofty_read::other(ctx, FileType::WavPack, ("wv", "WavPack"), "wavpack", Some(header::wavpack))
+        }
+        Family::Musepack if ctx.kind.format == "mpc8" => {
+            lofty_read::other(ctx, FileType::Mpc, ("mpc8", "Musepack SV8"), "musepack8", None)
+        }
+        Family::Musepack => lofty_read::other(ctx, FileType::Mpc, ("mpc", "Musepack"), "musepack7", None),
         Family::Flac => flac::read(ctx),
         Family::Ogg => ogg::read(ctx),
         Family::Wav => riff::wav(ctx),

@@ -11,6 +11,17 @@ use crate::text;
 /// Longest tag chunk read.
 const MAX_TAGS: u64 = 1024 * 1024;
 
+/// A big-endian format's fields in the order that little-endian ones have.
+fn little(b: &[u8]) -> Vec<u8> {
+    let mut out = b.to_vec();
+    for (at, len) in [(0, 2), (2, 2), (4, 4), (8, 4), (12, 2), (14, 2)] {
+        if let Some(field) = out.get_mut(at..at + len) {
+            field.reverse();
+        }
+    }
+    out
+}
+
 /// Codec of a WAVE format tag.
 pub(crate) fn wave_codec(tag: u16, bits: u16) -> &'static str {
     match (tag, bits) {
@@ -24,8 +35,18 @@ pub(crate) fn wave_codec(tag: u16, bits: u16) -> &'static str {
         (6, _) => "pcm_alaw",
         (7, _) => "pcm_mulaw",
         (0x0a, _) => "wmavoice",
-        (0x11, _) => "adpcm_ima_wav",
-        (0x31 | 0x32, _) => "gsm_ms",
+        (0x10 | 0x17, _) => "adpcm_ima_oki",
+        (0x11 | 0x69, _) => "adpcm_ima_wav",
+        (0x14 | 0x45 | 0x64, _) => "adpcm_g726",
+        (0x20, _) => "adpcm_yamaha",
+        (0x22 | 0x1501, _) => "truespeech",
+        (0x28f, _) => "adpcm_g722",
+        (0x31 | 0x32 | 0x1500, _) => "gsm_ms",
+        (0x38 | 0x57, _) => "amr_nb",
+        (0x58, _) => "amr_wb",
+        (0x42 | 0x111 | 0xa100, _) => "g723_1",
+        (0x130, _) => "sipr",
+        (0x270, _) => "atrac3",
         (0x50, _) => "mp2",
         (0x55, _) => "mp3",
         (0x160, _) => "wmav1",
@@ -74,35 +95,12 @@ pub(crate) fn wave_format(b: &[u8]) -> Option<(AudioStream, u32, u16, u16)> {
     Some((stream, per_second, align, tag))
 }
 
-/// Reads one of several tags so that it goes before those in front of it: what
-/// stands later in the file was written later (ffprobe does the same).
-fn later(ctx: &mut Ctx<'_>, what: &str, read: impl FnOnce(&mut Ctx<'_>) -> Parse) {
-    let old = std::mem::take(&mut ctx.meta);
-    ctx.part(what, read);
-    let m = &mut ctx.meta;
-    m.title = m.title.take().or(old.title);
-    m.artist = m.artist.take().or(old.artist);
-    m.album = m.album.take().or(old.album);
-    m.album_artist = m.album_artist.take().or(old.album_artist);
-    m.composer = m.composer.take().or(old.composer);
-    m.performer = m.performer.take().or(old.performer);
-    m.language = m.language.take().or(old.language);
-    m.description = m.description.take().or(old.description);
-    m.copyright = m.copyright.take().or(old.copyright);
-    if m.authors.is_empty() {
-        m.authors = old.authors;
-    }
-    if m.audio_covers.is_empty() {
-        m.audio_covers = old.audio_covers;
-    }
-}
-
 pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
     let view = View::all(ctx.src);
     let big = view.get(0, 4)? == b"RIFX";
     let n32 = |b: &[u8], at: usize| if big { be32(b, at) } else { le32(b, at) };
-    let mut format = None;
-    let (mut data, mut samples, mut long_data) = (None, None, None);
+    let (mut format, mut lists, mut tags) = (None, Vec::new(), Vec::new());
+    let (mut data, mut samples, mut long_data, mut cut) = (None, None, None, false);
     let mut at = 12;
     for _ in 0..1024 {
         if at + 8 > view.len() {
@@ -117,34 +115,52 @@ pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
         let body = view.sub(at + 8, len);
         match kind {
             b"ds64" => long_data = le64(body.upto(0, 24)?, 8),
+            b"fmt " if big => format = wave_format(&little(body.upto(0, 64)?)),
             b"fmt " => format = wave_format(body.upto(0, 64)?),
             b"fact" => samples = n32(body.upto(0, 4)?, 0),
             b"data" => {
                 data = Some(body.len());
+                cut = body.len() < len;
                 // Tags behind the sound are rare; where nothing follows, stop.
                 if at + 8 + len >= view.len() {
                     break;
                 }
             }
-            b"LIST" if len <= MAX_TAGS => later(ctx, "LIST", |ctx| info_list(ctx, body.upto(0, len)?)),
-            b"id3 " | b"ID3 " if len <= MAX_TAGS => later(ctx, "id3", |ctx| {
-                let b = body.upto(0, len)?;
-                lofty_read::id3_block(ctx, b);
-                Ok(())
-            }),
+            b"LIST" if len <= MAX_TAGS && lists.len() < 64 => {
+                lists.push(body);
+                let _ = body.upto(0, len);
+            }
+            b"id3 " | b"ID3 " if len <= MAX_TAGS && tags.len() < 4 => {
+                tags.push(body);
+                // What is missing of it is asked for together with what follows.
+                let _ = body.upto(0, len);
+            }
             _ => {}
         }
         at += 8 + len + len % 2;
     }
+    // The texts of INFO go first wherever they stand, and of those the last ones, as
+    // ffprobe shows them.
+    for body in lists.into_iter().rev() {
+        ctx.part("LIST", |ctx| info_list(ctx, body.upto(0, body.len())?));
+    }
+    for body in tags {
+        ctx.part("id3", |ctx| {
+            let b = body.upto(0, body.len())?;
+            lofty_read::id3_block(ctx, b);
+            Ok(())
+        });
+    }
     let (stream, per_second, _, tag) = format.ok_or(Stop::Malformed("no format chunk"))?;
     let rate = stream.sample_rate.unwrap_or(0);
     let bytes = data.unwrap_or(0) as f64;
-    // Sample counts are right for compressed sound and often wrong for plain.
-    let by_fact =
-        samples.filter(|n| *n > 0 && !matches!(tag, 1 | 3)).map(|n| f64::from(n) / f64::from(rate.max(1)));
+    // Sample counts are right for compressed sound and often wrong for plain, of which
+    // the bytes tell, unless some are missing: then the count is what the writer meant.
+    let counted = cut || !matches!(tag, 1 | 3);
+    let by_fact = samples.filter(|n| *n > 0 && counted).map(|n| f64::from(n) / f64::from(rate.max(1)));
     let by_bytes = (per_second > 0).then(|| bytes / f64::from(per_second));
     let seconds = match (by_fact, by_bytes) {
-        (Some(f), Some(b)) if (f - b).abs() > b * 0.5 + 1.0 => b,
+        (Some(f), Some(b)) if !cut && (f - b).abs() > b * 0.5 + 1.0 => b,
         (f, b) => f.or(b).unwrap_or(0.0),
     };
     single(ctx, ("wav", "WAV / WAVE (Waveform Audio)"), stream, seconds);
