@@ -76,6 +76,11 @@ impl Source {
         self.chunks.iter().map(|c| c.bytes.len() as u64).sum()
     }
 
+    /// Parts held, none of which touch.
+    pub(crate) fn pieces(&self) -> usize {
+        self.chunks.len()
+    }
+
     /// Adds bytes. What is held already wins; bytes past the end are dropped.
     pub fn supply(&mut self, start: u64, mut bytes: Vec<u8>) {
         let room = self.size.saturating_sub(start);

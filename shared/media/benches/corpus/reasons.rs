@@ -88,11 +88,6 @@ const REASONS: &[(&str, &str, &str)] = &[
     ),
     ("zero_height.j2k", "height", "damaged on purpose: the picture's rows are 0; exiftool gives the grid's"),
     (
-        "test-columnar.ods",
-        "author",
-        "ours is meta:initial-creator, who wrote it; exiftool's dc:creator is who saved it last",
-    ),
-    (
         "testWPSAttachment.xls",
         "pages",
         "pages of a workbook are its sheets here; exiftool gives a number left by the writer",

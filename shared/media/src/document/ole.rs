@@ -15,6 +15,8 @@ struct Compound<'a> {
     src: &'a Source,
     sector: u64,
     mini: u64,
+    /// Sectors of the table of sectors, of which only those are read that a chain goes
+    /// through: a file saved many times has them all over.
     fat: Vec<u32>,
     mini_fat: Vec<u32>,
     mini_stream: Vec<u32>,
@@ -46,7 +48,20 @@ fn top_level(all: Vec<Stream>) -> Vec<Stream> {
     all.into_iter().zip(keep).filter(|(s, keep)| *keep || s.kind == 5).map(|(s, _)| s).collect()
 }
 
+/// Pieces held after which a file is read whole, where it is not long: its chains lead
+/// all over it, a read each.
+const MAX_PIECES: usize = 3;
+
 pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
+    let read = read_file(ctx);
+    let src = ctx.src;
+    if src.lacks() && src.pieces() >= MAX_PIECES && src.size() <= ctx.limits.max_bytes / 2 {
+        src.note_missing(0..src.size());
+    }
+    read
+}
+
+fn read_file(ctx: &mut Ctx<'_>) -> Parse {
     let src = ctx.src;
     let head = src.get(0, 512)?;
     let number = |at| le32(head, at).unwrap_or(END);
@@ -66,8 +81,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     file.load_fat(head)?;
     let directory = file.chain(number(48), MAX_CHAIN)?;
     let mut streams = Vec::new();
-    for at in directory {
-        let bytes = file.sector(at)?;
+    for bytes in file.sectors(&directory)? {
         for e in bytes.chunks_exact(128) {
             let len = usize::from(le16(e, 64).unwrap_or(0)).clamp(2, 64) - 2;
             let kind = e.get(66).copied().unwrap_or(0);
@@ -88,7 +102,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         return Ok(());
     }
     if let Some(root) = streams.iter().find(|s| s.kind == 5) {
-        file.mini_stream = file.chain(root.start, MAX_CHAIN).unwrap_or_default();
+        file.mini_stream = match file.chain(root.start, MAX_CHAIN) {
+            Err(Stop::Missing) => return Err(Stop::Missing),
+            chain => chain.unwrap_or_default(),
+        };
     }
     file.mini_fat = file.table(number(60), number(64))?;
     for name in ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"] {
@@ -134,6 +151,15 @@ impl Compound<'_> {
         self.src.upto((u64::from(n) + 1) * self.sector, self.sector)
     }
 
+    /// Several sectors; those that are missing are all noted, so that one read brings them.
+    fn sectors(&self, all: &[u32]) -> Parse<Vec<&[u8]>> {
+        let read: Vec<Parse<&[u8]>> = all.iter().map(|n| self.sector(*n)).collect();
+        match read.contains(&Err(Stop::Missing)) {
+            true => Err(Stop::Missing),
+            false => read.into_iter().collect(),
+        }
+    }
+
     fn load_fat(&mut self, head: &[u8]) -> Parse {
         let mut sectors: Vec<u32> =
             (0..109).filter_map(|i| le32(head, 76 + i * 4)).filter(|n| *n < END - 2).collect();
@@ -149,18 +175,16 @@ impl Compound<'_> {
         }
         // One entry each 4 bytes: 4 MiB of table index 512 MiB of file.
         sectors.truncate((4 << 20) / self.sector as usize);
-        let mut missing = false;
-        for n in sectors {
-            match self.sector(n) {
-                Ok(bytes) => {
-                    let entries: Vec<u32> = (0..bytes.len() / 4).filter_map(|i| le32(bytes, i * 4)).collect();
-                    self.fat.extend(entries);
-                }
-                Err(Stop::Missing) => missing = true,
-                Err(_) => break,
-            }
-        }
-        if missing { Err(Stop::Missing) } else { Ok(()) }
+        self.fat = sectors;
+        Ok(())
+    }
+
+    /// The sector behind sector `n` in its chain.
+    fn next(&self, n: u32) -> Parse<u32> {
+        let per = self.sector / 4;
+        let Some(table) = self.fat.get((u64::from(n) / per) as usize) else { return Ok(END) };
+        let at = (u64::from(n) % per) as usize * 4;
+        Ok(le32(self.sector(*table)?, at).unwrap_or(END))
     }
 
     /// Sectors of a chain.
@@ -172,17 +196,18 @@ impl Compound<'_> {
                 return Err(Stop::Limit("chain of sectors too long"));
             }
             chain.push(at);
-            at = self.fat.get(at as usize).copied().unwrap_or(END);
+            at = self.next(at)?;
         }
         Ok(chain)
     }
 
     fn table(&self, start: u32, count: u32) -> Parse<Vec<u32>> {
-        let chain =
-            self.chain(start, (count as usize).min(MAX_CHAIN)).or_else(|_| self.chain(start, MAX_CHAIN))?;
+        let chain = self.chain(start, (count as usize).min(MAX_CHAIN)).or_else(|stop| match stop {
+            Stop::Missing => Err(stop),
+            _ => self.chain(start, MAX_CHAIN),
+        })?;
         let mut table = Vec::new();
-        for n in chain {
-            let bytes = self.sector(n)?;
+        for bytes in self.sectors(&chain)? {
             table.extend((0..bytes.len() / 4).filter_map(|i| le32(bytes, i * 4)));
         }
         Ok(table)
@@ -198,7 +223,6 @@ impl Compound<'_> {
         let len = len.min(stream.size.saturating_sub(from)).min(256 * 1024);
         let short = stream.size < self.cutoff;
         let unit = if short { self.mini } else { self.sector };
-        let table = if short { &self.mini_fat } else { &self.fat };
         let mut out = Vec::with_capacity(len as usize);
         let mut at = stream.start;
         let first = from / unit;
@@ -223,7 +247,7 @@ impl Compound<'_> {
                     Err(stop) => return Err(stop),
                 }
             }
-            at = table.get(at as usize).copied().unwrap_or(END);
+            at = if short { self.mini_fat.get(at as usize).copied().unwrap_or(END) } else { self.next(at)? };
         }
         if missing {
             return Err(Stop::Missing);

@@ -32,7 +32,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     }
     let archive = Archive::open(ctx, src)?;
     if known.is_none() {
-        classify(ctx, &archive);
+        classify(ctx, &archive)?;
     }
     if ctx.kind.media != MediaType::Document {
         if ctx.features.archive && ctx.kind.media == MediaType::Archive {
@@ -81,7 +81,28 @@ fn by_declared(declared: &str) -> Option<(&'static str, &'static str)> {
     KNOWN.iter().find(|(_, mime)| *mime == declared).copied()
 }
 
-fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) {
+/// The type that an ODF or EPUB states in an entry of its own. Its place in front is
+/// what the formats ask for; programs that pack by hand put it anywhere, or leave it
+/// to the manifest.
+fn stated(archive: &Archive<'_>) -> Parse<Option<Named>> {
+    // Where neither is, nothing needs to be read.
+    if let Some(b) = archive.read("mimetype", MAX_PART)? {
+        return Ok(by_declared(String::from_utf8_lossy(&b).trim()));
+    }
+    if !archive.has("content.xml") {
+        return Ok(None);
+    }
+    let Some(b) = archive.read("META-INF/manifest.xml", MAX_PART)? else { return Ok(None) };
+    let xml = text::decode_bom(&b);
+    let options = ParsingOptions { allow_dtd: true, nodes_limit: 100_000, ..ParsingOptions::default() };
+    let Ok(doc) = Document::parse_with_options(xml.trim_start(), options) else { return Ok(None) };
+    let attribute =
+        |n: Node<'_, '_>, name: &str| n.attributes().find(|a| a.name() == name).map(|a| a.value().to_owned());
+    let root = doc.descendants().find(|n| attribute(*n, "full-path").as_deref() == Some("/"));
+    Ok(root.and_then(|n| attribute(n, "media-type")).and_then(|m| by_declared(&m)))
+}
+
+fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     let macros = archive.entries.iter().any(|e| e.name.ends_with("vbaProject.bin"));
     let kinds: &[(&str, Named, Named)] = &[
         (
@@ -109,6 +130,8 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) {
     if office && let Some((_, plain, with_macros)) = kinds.iter().find(|(prefix, _, _)| archive.has(prefix)) {
         let (format, mime) = if macros { *with_macros } else { *plain };
         document(ctx, format, mime);
+    } else if let Some((format, mime)) = stated(archive)? {
+        document(ctx, format, mime);
     } else if archive.find("META-INF/container.xml").is_some() && archive.find("mimetype").is_some() {
         document(ctx, "epub", "application/epub+zip");
     } else if archive.find("AndroidManifest.xml").is_some() {
@@ -118,6 +141,7 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) {
     } else if archive.find("doc.kml").is_some() {
         ctx.refine("kmz", "application/vnd.google-earth.kmz");
     }
+    Ok(())
 }
 
 /// Parses one part and hands its tree on; records what stops it.
@@ -218,9 +242,11 @@ fn app(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
 
 fn odf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
     ctx.meta.title = first(ctx, doc, Some(DC), "title");
-    ctx.meta.authors = people(ctx, doc, None, "initial-creator");
+    // Who saved it last, as exiftool and Tika have it; who began it is in many files the
+    // template's author or a converter's "Unknown".
+    ctx.meta.authors = people(ctx, doc, Some(DC), "creator");
     if ctx.meta.authors.is_empty() {
-        ctx.meta.authors = people(ctx, doc, Some(DC), "creator");
+        ctx.meta.authors = people(ctx, doc, None, "initial-creator");
     }
     ctx.meta.description =
         first(ctx, doc, Some(DC), "description").or_else(|| first(ctx, doc, Some(DC), "subject"));

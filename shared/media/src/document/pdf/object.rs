@@ -332,6 +332,8 @@ fn doc_encoding(bytes: &[u8]) -> String {
         .iter()
         .map(|b| match b {
             0x18..=0x1f => LOW.get(usize::from(b - 0x18)).copied().unwrap_or(' '),
+            // Bytes without a meaning there.
+            0x7f | 0xad => '\u{fffd}',
             0x80..=0xa0 => HIGH.get(usize::from(b - 0x80)).copied().unwrap_or(' '),
             _ => char::from(*b),
         })
@@ -341,6 +343,11 @@ fn doc_encoding(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_without_a_meaning_are_told() {
+        assert_eq!(doc_encoding(b"a\x85\xad\x7f\x9f\xe9"), "a–\u{fffd}\u{fffd}\u{fffd}é");
+    }
 
     fn check(input: &[u8], want: Result<Object, Fault>) {
         assert_eq!(Lexer::new(input).object(), want, "{}", String::from_utf8_lossy(input));
