@@ -6,6 +6,7 @@
 
 use crate::bytes::{be16, be32, find, le16, le32};
 use crate::ctx::Ctx;
+use crate::image::is_pict;
 use crate::metadata::MediaType;
 use crate::text;
 
@@ -32,6 +33,7 @@ pub(crate) enum Family {
     J2k,
     Jxl,
     Svg,
+    Exr,
     OtherImage,
     Mp4,
     Matroska,
@@ -43,6 +45,7 @@ pub(crate) enum Family {
     Dv,
     Flv,
     Asf,
+    Real,
     Mp3,
     Aac,
     Ac3,
@@ -100,6 +103,10 @@ const Z: MediaType = MediaType::Archive;
 const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"\xff\xd8\xff", kind("jpeg", "image/jpeg", I, Family::Jpeg)),
     (0, b"\x89PNG\r\n\x1a\n", kind("png", "image/png", I, Family::Png)),
+    (0, b"\x8bJNG\r\n\x1a\n", kind("jng", "image/x-jng", I, Family::Png)),
+    (0, b"\x8aMNG\r\n\x1a\n", kind("mng", "image/x-mng", I, Family::Png)),
+    (0, b"\x76\x2f\x31\x01", kind("exr", "image/x-exr", I, Family::Exr)),
+    (0, b"SIMPLE  =", kind("fits", "image/fits", I, Family::PlainImage)),
     (0, b"GIF87a", kind("gif", "image/gif", I, Family::Gif)),
     (0, b"GIF89a", kind("gif", "image/gif", I, Family::Gif)),
     (0, b"8BPS", kind("psd", "image/vnd.adobe.photoshop", I, Family::Psd)),
@@ -127,6 +134,8 @@ const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"\xff\x0a", kind("jxl", "image/jxl", I, Family::Jxl)),
     (0, b"\x1a\x45\xdf\xa3", kind("matroska", "video/x-matroska", V, Family::Matroska)),
     (0, b"FLV\x01", kind("flv", "video/x-flv", V, Family::Flv)),
+    (0, b".RMF", kind("rm", "application/vnd.rn-realmedia", V, Family::Real)),
+    (0, b".ra\xfd", kind("ra", "audio/x-pn-realaudio", A, Family::Real)),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", kind("asf", "video/x-ms-asf", V, Family::Asf)),
     (0, b"\0\0\x01\xba", kind("mpeg", "video/mpeg", V, Family::MpegPs)),
     (0, b"\0\0\0\x01\x67", kind("h264", "video/h264", V, Family::BareVideo)),
@@ -180,6 +189,7 @@ const AIFF: Kind = kind("aiff", "audio/x-aiff", A, Family::Aiff);
 const BMP: Kind = kind("bmp", "image/bmp", I, Family::Bmp);
 const PCX: Kind = kind("pcx", "image/x-pcx", I, Family::PlainImage);
 const PNM: Kind = kind("pnm", "image/x-portable-anymap", I, Family::PlainImage);
+const PICT: Kind = kind("pict", "image/x-pict", I, Family::PlainImage);
 const ICO: Kind = kind("ico", "image/x-icon", I, Family::Ico);
 const SVG: Kind = kind("svg", "image/svg+xml", I, Family::Svg);
 const HTML: Kind = kind("html", "text/html", D, Family::Html);
@@ -239,6 +249,10 @@ fn sniff(head: &[u8]) -> Option<Kind> {
         && head.get(9) == Some(&0)
     {
         return Some(if at(2, b"\x02") { CUR } else { ICO });
+    }
+    let plain_lead = head.get(..512).is_some_and(|lead| lead.iter().all(|b| *b == 0));
+    if (plain_lead && head.get(512..).is_some_and(is_pict)) || (is_pict(head) && head.get(10) == Some(&0)) {
+        return Some(PICT);
     }
     // Old QuickTime files have no ftyp.
     if matches!(

@@ -31,7 +31,10 @@
 //! - **Dimensions** are those of the *stored* picture: the coded size before any
 //!   rotation, for every format (for HEIF and AVIF the primary item's `ispe`,
 //!   before `clap`, `irot` and `imir`). `Orientation` (images) and
-//!   `VideoStreams[].Rotate` say how to turn it for display.
+//!   `VideoStreams[].Rotate` say how to turn it for display. Of several pictures
+//!   in a file (an icon's sizes, a TIFF's pages) the first stands for it. They
+//!   are whole pixels: SVG's lengths are rounded to the nearest. A side of 0 is
+//!   no size, and is left out.
 //! - **Orientation** is EXIF's, but for HEIF and AVIF it is what `irot` and
 //!   `imir` amount to where they are present, since those are what a viewer
 //!   applies there.
@@ -44,6 +47,9 @@
 //!   unless the file gives a local time with its offset. Impossible dates give no `ProduceTime`.
 //! - **LatLong** is `"lat,long"` with six digits, dropped when out of range or
 //!   exactly 0,0.
+//! - **Authors** of an ODF are its `dc:creator`, else `meta:initial-creator`.
+//! - **Duration** is what the container's header states, also of a file that was
+//!   cut; where it states none, what the packets held tell.
 //! - **MediaType** is decided from the content. A name's extension only refines
 //!   what bytes cannot tell apart: kinds of text, and containers whose head is
 //!   ambiguous.
@@ -149,7 +155,8 @@ fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
             | Family::Ivf
             | Family::Dv
             | Family::Flv
-            | Family::Asf => video::read(ctx, family),
+            | Family::Asf
+            | Family::Real => video::read(ctx, family),
             _ => audio::read(ctx, family),
         },
         MediaType::Document if ctx.features.document => document::read(ctx, family),

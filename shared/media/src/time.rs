@@ -47,7 +47,7 @@ impl Stamp {
         let Some(day) = digits.number(2, 1) else {
             return Stamp::checked((year, month, 1), (0, 0, 0)).filter(|_| digits.rest.is_empty());
         };
-        while digits.skip([' ', 'T', 't', ':']) {}
+        while digits.skip([' ', 'T', 't', ':', '.']) {}
         let Some(hour) = digits.number(2, 1) else {
             return Stamp::checked((year, month, day), (0, 0, 0)).filter(|_| digits.rest.is_empty());
         };

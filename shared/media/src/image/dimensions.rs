@@ -16,6 +16,7 @@ fn size(ctx: &mut Ctx<'_>, width: Option<u32>, height: Option<u32>) {
 }
 
 pub(crate) fn gif(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    // The logical screen, also where a frame is larger.
     let b = ctx.src.get(0, 10)?;
     size(ctx, le16(b, 6).map(u32::from), le16(b, 8).map(u32::from));
     // An XMP block may stand anywhere; it is taken where it is held.
@@ -52,12 +53,9 @@ pub(crate) fn ico(ctx: &mut Ctx<'_>) -> Parse {
     let count = u64::from(le16(b, 4).unwrap_or(0)).min(256);
     let dir = ctx.src.upto(6, count * 16)?;
     let full = |n: Option<&u8>| n.map(|n| if *n == 0 { 256 } else { u32::from(*n) });
-    // The largest picture stands for the file.
-    let best = dir
-        .chunks_exact(16)
-        .filter_map(|e| Some((full(e.first())?, full(e.get(1))?)))
-        .max_by_key(|(w, h)| w * h);
-    let (w, h) = best.ok_or(Stop::Malformed("icon without pictures"))?;
+    // The first picture stands for the file, as the first page of a TIFF does.
+    let first = dir.chunks_exact(16).find_map(|e| Some((full(e.first())?, full(e.get(1))?)));
+    let (w, h) = first.ok_or(Stop::Malformed("icon without pictures"))?;
     size(ctx, Some(w), Some(h));
     Ok(())
 }

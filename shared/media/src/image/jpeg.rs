@@ -4,6 +4,8 @@ use crate::bytes::{View, be16};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
+use crate::text;
+use crate::time::Stamp;
 use crate::{HEAD_BYTES, WHOLE_BYTES};
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
@@ -71,6 +73,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
                 } else if lead.starts_with(XMP) && !have_xmp {
                     have_xmp = true;
                     ctx.part("xmp", |ctx| xmp::read(ctx, body.sub(XMP.len() as u64, u64::MAX), facts));
+                } else if lead.starts_with(b"QVCI\0") {
+                    // Casio's own, of its cameras before EXIF.
+                    let date = text::decode(text::until_nul(body.upto(0x4d, 20)?));
+                    facts.other_dates.extend(Stamp::parse(&date));
                 }
             }
             0xed => {

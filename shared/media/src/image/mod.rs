@@ -2,6 +2,7 @@
 
 pub(crate) mod dimensions;
 pub(crate) mod exif;
+mod exr;
 mod facts;
 mod heif;
 mod iptc;
@@ -13,6 +14,7 @@ mod tiff;
 pub(crate) mod xmp;
 
 pub(crate) use facts::{Facts, lat_long_text};
+pub(crate) use plain::is_pict;
 
 use crate::bytes::View;
 use crate::ctx::Ctx;
@@ -42,6 +44,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Jp2 => dimensions::jp2(ctx, &mut facts),
         Family::J2k => dimensions::jp2_codestream(ctx, View::all(ctx.src)),
         Family::Jxl => dimensions::jxl(ctx, &mut facts),
+        Family::Exr => exr::read(ctx, &mut facts),
         Family::Svg => dimensions::svg(ctx),
         _ => dimensions::by_imagesize(ctx),
     };

@@ -1,4 +1,4 @@
-//! PNG and APNG: header, EXIF, text chunks.
+//! PNG, APNG and JNG: header, EXIF, text chunks.
 
 use std::io::Read as _;
 
@@ -13,6 +13,7 @@ use crate::time::Stamp;
 /// held already: looking for them would cost a read for nearly every PNG.
 pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let view = View::all(ctx.src);
+    // IHDR; of JNG JHDR, of MNG MHDR: all begin with the size.
     let head = view.get(16, 8)?;
     ctx.meta.image_width = be32(head, 0).filter(|w| *w > 0);
     ctx.meta.image_height = be32(head, 4).filter(|h| *h > 0);
@@ -31,11 +32,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { return Ok(()) };
         let len = u64::from(len);
         let body = view.sub(at + 8, len);
-        if data_seen && ctx.src.peek(at + 8, len).is_none() && kind != b"IDAT" {
+        if data_seen && ctx.src.peek(at + 8, len).is_none() && !matches!(kind, b"IDAT" | b"JDAT") {
             return Ok(());
         }
         match kind {
-            b"IDAT" => data_seen = true,
+            b"IDAT" | b"JDAT" => data_seen = true,
             b"IEND" => return Ok(()),
             b"acTL" if !data_seen => ctx.refine("apng", "image/apng"),
             b"eXIf" => ctx.part("exif", |ctx| exif::read(ctx, body, facts)),

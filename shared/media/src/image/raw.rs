@@ -5,7 +5,7 @@ use ::exif::Context;
 use crate::bytes::{View, be16, be32, le16, le32};
 use crate::ctx::Ctx;
 use crate::image::exif::{self, Tiff};
-use crate::image::{Facts, tiff};
+use crate::image::{Facts, jpeg, tiff};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
@@ -89,7 +89,8 @@ fn heap(ctx: &mut Ctx<'_>, heap: View<'_>, facts: &mut Facts, depth: u32) -> Par
     Ok(())
 }
 
-/// X3F: the size and the turning stand in the header.
+/// X3F: the size and the turning stand in the header; the camera and the moment in a
+/// list of properties or in the EXIF of a preview, found by a directory at the end.
 pub(crate) fn x3f(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let b = ctx.src.get(0, 40)?;
     ctx.meta.image_width = le32(b, 28).filter(|w| (1..65_536).contains(w));
@@ -101,7 +102,74 @@ pub(crate) fn x3f(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         Some(270) => Some(8),
         _ => None,
     };
+    ctx.part("directory", |ctx| x3f_sections(ctx, facts));
     Ok(())
+}
+
+fn x3f_sections(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
+    let all = View::all(ctx.src);
+    // A file of the header alone has none.
+    let Some(last) = all.len().checked_sub(4).filter(|at| *at >= 44) else { return Ok(()) };
+    // The directory ends where its own place is told: one read for both.
+    all.upto(last.saturating_sub(1020), 1024)?;
+    let at = u64::from(le32(all.get(last, 4)?, 0).unwrap_or(0));
+    let head = all.get(at, 12)?;
+    if !head.starts_with(b"SECd") {
+        return Err(Stop::Malformed("no directory at the end"));
+    }
+    let count = u64::from(le32(head, 8).unwrap_or(0)).min(64);
+    let mut missing = Ok(());
+    for e in all.get(at + 12, count * 12)?.chunks_exact(12) {
+        ctx.tick()?;
+        let (Some(from), Some(len)) = (le32(e, 0), le32(e, 4)) else { continue };
+        let section = all.sub(u64::from(from), u64::from(len));
+        let read = match e.get(8..) {
+            Some(b"PROP") => x3f_properties(ctx, section, facts),
+            // A JPEG has EXIF, the other kinds are bare pictures.
+            Some(b"IMA2" | b"IMAG") if facts.exif.is_empty() => x3f_preview(ctx, section, facts),
+            _ => Ok(()),
+        };
+        if read == Err(Stop::Missing) {
+            missing = read;
+        }
+    }
+    missing
+}
+
+/// Offsets of names and values, in letters of two bytes, and the letters.
+fn x3f_properties(ctx: &Ctx<'_>, section: View<'_>, facts: &mut Facts) -> Parse {
+    let b = section.upto(0, section.len().min(64 * 1024))?;
+    let count = le32(b, 8).unwrap_or(0).min(256) as usize;
+    let letters = b.get(24 + count * 8..).unwrap_or_default();
+    let word = |at: usize| {
+        let from = le32(b, at)? as usize;
+        text::clean(&text::utf16(letters.get(from.checked_mul(2)?..)?, false), ctx.limits.max_exif_value)
+    };
+    for i in 0..count {
+        let (Some(name), Some(value)) = (word(24 + i * 8), word(28 + i * 8)) else { continue };
+        match name.as_str() {
+            "CAMMANUF" => drop(facts.exif.entry("Make".into()).or_insert(value)),
+            "CAMMODEL" => drop(facts.exif.entry("Model".into()).or_insert(value)),
+            "TIME" => facts.other_dates.extend(value.parse().ok().and_then(Stamp::from_unix).map(|mut s| {
+                // Counted from 1970 in the camera's own zone.
+                s.offset = None;
+                s
+            })),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn x3f_preview(ctx: &mut Ctx<'_>, section: View<'_>, facts: &mut Facts) -> Parse {
+    if le32(section.get(0, 28)?, 12) != Some(0x12) {
+        return Ok(());
+    }
+    // The preview's size is not the picture's.
+    let size = (ctx.meta.image_width, ctx.meta.image_height);
+    let read = jpeg::read(ctx, section.sub(28, u64::MAX), facts);
+    (ctx.meta.image_width, ctx.meta.image_height) = size;
+    read
 }
 
 /// Canon CR3: TIFF blocks in boxes of the movie header.

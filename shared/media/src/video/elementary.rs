@@ -19,6 +19,8 @@ pub(super) struct Elementary {
     /// First bytes of the stream itself.
     head: Vec<u8>,
     started: bool,
+    /// Whether the head begins with the parameters of the pictures.
+    whole: bool,
     first: Option<u64>,
     last: Option<u64>,
     /// Time of the packet before.
@@ -65,6 +67,12 @@ impl Elementary {
     /// Takes the content of a PES packet and its time.
     pub(super) fn timed(&mut self, time: Option<u64>, body: &[u8]) {
         self.started = true;
+        // A stream that was cut begins with pictures that cannot be shown; what tells
+        // of them comes with the next key frame.
+        if !self.whole && begins_sequence(self.kind, body) {
+            self.whole = true;
+            self.head.clear();
+        }
         self.content(body);
         let Some(time) = time else { return };
         // Packets come in decoding order: a frame is the least distance either way.
@@ -119,6 +127,16 @@ enum Kind {
     Video(&'static str),
     Audio(&'static str),
     Other,
+}
+
+/// Whether a packet has a sequence's header (MPEG-1 and 2) or parameter set (H.264, HEVC).
+fn begins_sequence(kind: u8, body: &[u8]) -> bool {
+    body.windows(4).any(|w| match (kind, w) {
+        (1 | 2, [0, 0, 1, code]) => *code == 0xb3,
+        (0x1b, [0, 0, 1, code]) => code & 31 == 7,
+        (0x24, [0, 0, 1, code]) => code >> 1 & 63 == 33,
+        _ => false,
+    })
 }
 
 fn kind_of(e: &Elementary) -> Kind {

@@ -114,7 +114,51 @@ fn read_video(b: &[u8]) -> Option<VideoStream> {
     if name == "h264" && b.get(1) == Some(&0) {
         codec::avcc(&mut v, b.get(5..)?);
     }
+    if let Some((w, h)) = frame_size(name, b.get(1..)?).filter(|(w, h)| *w > 0 && *h > 0) {
+        (v.width, v.height) = (Some(w), Some(h));
+    }
     Some(v)
+}
+
+/// Size by a key frame of the codecs that have no header of their own.
+fn frame_size(codec: &str, b: &[u8]) -> Option<(u32, u32)> {
+    let mut bits = codec::BitReader::new(b);
+    match codec {
+        "flv1" => {
+            // Start code, version, number of the picture.
+            let start = bits.bits(17)?;
+            bits.bits(13)?;
+            match (start, bits.bits(3)?) {
+                (1, 0) => Some((bits.bits(8)?, bits.bits(8)?)),
+                (1, 1) => Some((bits.bits(16)?, bits.bits(16)?)),
+                (1, 2) => Some((352, 288)),
+                (1, 3) => Some((176, 144)),
+                (1, 4) => Some((128, 96)),
+                (1, 5) => Some((320, 240)),
+                (1, 6) => Some((160, 120)),
+                _ => None,
+            }
+        }
+        "flashsv" => {
+            bits.bits(4)?;
+            let width = bits.bits(12)?;
+            bits.bits(4)?;
+            Some((width, bits.bits(12)?))
+        }
+        "vp6f" | "vp6a" => {
+            // What is cut off; with transparency an offset; then the frame.
+            let cut = u32::from(*b.first()?);
+            let frame = b.get(if codec == "vp6a" { 4 } else { 1 }..)?;
+            let (first, second) = (*frame.first()?, *frame.get(1)?);
+            if first & 0x80 != 0 {
+                return None;
+            }
+            let at = if first & 1 != 0 || second & 6 == 0 { 4 } else { 2 };
+            let blocks = |at: usize| frame.get(at).map(|n| u32::from(*n) * 16);
+            Some((blocks(at + 1)?.checked_sub(cut >> 4)?, blocks(at)?.checked_sub(cut & 15)?))
+        }
+        _ => None,
+    }
 }
 
 fn read_audio(b: &[u8]) -> Option<AudioStream> {
@@ -175,5 +219,29 @@ fn read_script(b: &[u8], script: &mut Script) {
             }
         }
         at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_key_frames() {
+        type Row = (&'static str, &'static [u8], Option<(u32, u32)>);
+        let table: &[Row] = &[
+            // Start code of 17 bits, five and eight zeros, then the size.
+            ("flv1", &[0, 0, 0x80, 0b10, 0x80], Some((320, 240))),
+            ("flv1", &[0, 0, 0x80, 0, 0b0010_1000, 0b0001_0000, 0], Some((80, 32))),
+            ("flv1", &[0, 1, 0x80, 0, 2], None),
+            ("flashsv", &[0x31, 0x40, 0x30, 0xf0], Some((320, 240))),
+            ("vp6f", &[0x0a, 0, 0x06, 15, 20], Some((320, 230))),
+            ("vp6f", &[0, 0x80, 0x06, 15, 20], None),
+            ("vp6a", &[0, 0, 0, 9, 1, 0x06, 0, 0, 15, 20], Some((320, 240))),
+            ("h264", &[0; 16], None),
+        ];
+        for (codec, bytes, want) in table {
+            assert_eq!(frame_size(codec, bytes), *want, "{codec} {bytes:?}");
+        }
     }
 }

@@ -11,6 +11,7 @@ mod mp4_tags;
 mod mp4_track;
 mod plain;
 mod ps;
+mod real;
 mod ts;
 
 pub(crate) use mp4_entry::ac3_channels;
@@ -27,6 +28,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Avi => avi::read(ctx),
         Family::Flv => flv::read(ctx),
         Family::Asf => asf::read(ctx),
+        Family::Real => real::read(ctx),
         Family::MpegTs => ts::read(ctx),
         Family::MpegPs => ps::read(ctx),
         Family::BareVideo => ps::bare(ctx),

@@ -304,7 +304,12 @@ impl Movie {
         let longest = self.tracks.iter().filter_map(end_of).fold(0.0, f64::max);
         // An initialisation segment announces fragments that are other objects.
         let alone = self.fragmented && self.fragments == 0 && self.covered == 0 && longest == 0.0;
-        let best = if alone { 0.0 } else { own.max(longest).max(self.indexed) };
+        let best = match () {
+            () if alone => 0.0,
+            // The movie's own length, where it has one and holds all of it.
+            () if own > 0.0 && !self.fragmented => own,
+            () => own.max(longest).max(self.indexed),
+        };
         ctx.meta.format_name = Some("mov,mp4,m4a,3gp,3g2,mj2".into());
         ctx.meta.format_long_name = Some("QuickTime / MOV".into());
         ctx.meta.duration = codec::seconds(best);

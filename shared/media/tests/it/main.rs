@@ -9,6 +9,7 @@
 )]
 
 mod extract;
+mod found;
 mod mutation;
 mod mutator;
 mod ranges;

@@ -40,11 +40,11 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn le(fields: &[u32]) -> Vec<u8> {
+pub(crate) fn le(fields: &[u32]) -> Vec<u8> {
     fields.iter().flat_map(|n| n.to_le_bytes()).collect()
 }
 
-fn be(fields: &[u32]) -> Vec<u8> {
+pub(crate) fn be(fields: &[u32]) -> Vec<u8> {
     fields.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 
