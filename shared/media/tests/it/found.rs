@@ -82,7 +82,7 @@ fn rifx() -> Vec<u8> {
     riff(b"RIFX", &[b"WAVE".to_vec(), riff(b"fmt ", &format), riff(b"data", &[0; 3200])].concat())
 }
 
-/// Two lists of texts behind an ID3 tag, and sound that was cut but counted.
+/// Two lists of texts, an ID3 tag behind them, and sound that was cut but counted.
 fn tagged_wav() -> Vec<u8> {
     let riff = |kind, body: &[u8]| riff(u32::to_le_bytes, kind, body);
     let format = [&[1, 0, 2, 0][..], &le(&[8000, 32_000]), &[4, 0, 16, 0]].concat();
@@ -90,9 +90,9 @@ fn tagged_wav() -> Vec<u8> {
     let parts = [
         riff(b"fmt ", &format),
         riff(b"fact", &le(&[16_000])),
-        riff(b"id3 ", &id3(0)),
         list(b"First\0"),
         list(b"Last\0"),
+        riff(b"id3 ", &id3(0)),
         [&b"data"[..], &le(&[64_000]), &[0; 3200]].concat(),
     ];
     riff(b"RIFF", &[b"WAVE".to_vec(), parts.concat()].concat())
@@ -116,9 +116,9 @@ fn counted() -> Vec<u8> {
     [&id3[..], &frame, &[0x55; 400]].concat()
 }
 
-/// Several tags, one behind the other.
+/// A tag with a long picture behind another tag.
 fn two_tags() -> Vec<u8> {
-    [id3(0), id3(0), id3(3000), frames(20)].concat()
+    [id3(0), id3(2_000_000), frames(20)].concat()
 }
 
 fn real_media() -> Vec<u8> {
