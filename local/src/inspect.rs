@@ -15,6 +15,7 @@ use mediadex_core::file::{Document, fill_defaults, to_wire};
 use mediadex_core::ingest::{Facts, Fetched, describe, fetch};
 use mediadex_core::ledger::Source;
 use mediadex_core::model::{ObjectUri, Timestamp};
+use mediadex_core::query::Needs;
 use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};
 use serde::Serialize;
 use serde_json::Value;
@@ -66,7 +67,7 @@ impl Line {
         if !source.etag.is_empty() {
             file.insert("ETag".into(), Value::from(source.etag));
         }
-        fill_defaults(&mut file);
+        fill_defaults(&mut file, &Needs::All);
         to_wire(&mut file);
         Self {
             path,

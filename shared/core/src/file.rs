@@ -71,7 +71,6 @@ impl FileView {
     pub fn document(&self, row: &Row, needs: &Needs) -> Result<Document> {
         let mut file = if needs.record() { row.metadata(needs)? } else { Document::new() };
         let uri = row.uri();
-        let text = uri.to_string();
         let mut put = |name: &str, value: &dyn Fn() -> Value| {
             if needs.wants(name) {
                 file.insert(name.to_owned(), value());
@@ -81,8 +80,8 @@ impl FileView {
         put("DatasetName", &|| Value::from(self.dataset.as_str()));
         put("OwnerId", &|| Value::from(self.owner.as_str()));
         put("ObjectType", &|| Value::from("file"));
-        put("ObjectId", &|| Value::from(object_id(&self.dataset_id, &text)));
-        put("URI", &|| Value::from(text.as_str()));
+        put("ObjectId", &|| Value::from(object_id(&self.dataset_id, &uri.to_string())));
+        put("URI", &|| Value::from(uri.to_string()));
         put("Filename", &|| Value::from(uri.key.as_str()));
         put("CreateTime", &|| Value::from(Timestamp(row.created).to_string()));
         put("UpdateTime", &|| Value::from(Timestamp(row.updated).to_string()));
@@ -93,7 +92,7 @@ impl FileView {
         }
         let record = needs.record();
         if record {
-            fill_defaults(&mut file);
+            fill_defaults(&mut file, needs);
         }
         if needs.wants("Reason") {
             self.name_what_is_lacking(&mut file);
@@ -201,15 +200,18 @@ fn unite(value: &mut Value, other: Value) {
     }
 }
 
-/// Gives the fields that every file has their values where nothing else did.
-pub fn fill_defaults(file: &mut Document) {
+/// Gives the fields that every file has, and that are needed, their values where
+/// nothing else did.
+pub fn fill_defaults(file: &mut Document, needs: &Needs) {
     for (name, default) in [
         ("ObjectStatus", "Indexed"),
         ("OSSObjectType", "Normal"),
         ("OSSStorageClass", "STANDARD"),
         ("MediaType", "other"),
     ] {
-        file.entry(name.to_owned()).or_insert_with(|| Value::from(default));
+        if needs.wants(name) && !file.contains_key(name) {
+            file.insert(name.to_owned(), Value::from(default));
+        }
     }
 }
 

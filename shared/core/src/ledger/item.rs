@@ -82,44 +82,58 @@ impl Row {
     ///
     /// # Errors
     /// `InternalError` for an item that is no row.
-    pub fn from_item(mut item: Item) -> Result<Self> {
-        let mut text = |name: &str| match item.remove(name) {
-            Some(AttributeValue::S(text)) => Some(text),
-            _ => None,
-        };
+    pub fn from_item(item: Item) -> Result<Self> {
+        let mut parts = Parts::default();
+        for (name, value) in item {
+            match (name.as_str(), value) {
+                ("PK", AttributeValue::S(text)) => parts.pk = Some(text),
+                ("SK", AttributeValue::S(text)) => parts.sk = Some(text),
+                ("k", AttributeValue::S(text)) => parts.long_key = Some(text),
+                ("h", AttributeValue::S(json)) => {
+                    parts.head = Some(serde_json::from_str(&json).map_err(Error::internal)?);
+                }
+                ("usr", AttributeValue::S(json)) => {
+                    parts.user = serde_json::from_str(&json).map_err(Error::internal)?;
+                }
+                ("rev", AttributeValue::N(digits)) => parts.rev = digits.parse().ok(),
+                ("ttl", AttributeValue::N(digits)) => parts.ttl = digits.parse().ok(),
+                ("meta", AttributeValue::B(bytes)) => parts.meta = Some(bytes.into_inner()),
+                _ => {}
+            }
+        }
         let missing = |name: &str| Error::internal(format!("a row has no {name}"));
-        let (pk, sk) = (text("PK").ok_or_else(|| missing("PK"))?, text("SK").ok_or_else(|| missing("SK"))?);
-        let (long_key, head, user) = (text("k"), text("h").ok_or_else(|| missing("h"))?, text("usr"));
         let Head(status, origin, created, updated, source, seq, failed_attempts) =
-            serde_json::from_str(&head).map_err(Error::internal)?;
-        let user: UserFields = match user {
-            Some(json) => serde_json::from_str(&json).map_err(Error::internal)?,
-            None => UserFields::default(),
-        };
-        let number = |name: &str| match item.get(name) {
-            Some(AttributeValue::N(digits)) => digits.parse::<i64>().ok(),
-            _ => None,
-        };
+            parts.head.ok_or_else(|| missing("h"))?;
         Ok(Self {
-            rev: number("rev").ok_or_else(|| missing("rev"))?,
-            ttl: number("ttl"),
-            meta: match item.remove("meta") {
-                Some(AttributeValue::B(bytes)) => Some(bytes.into_inner()),
-                _ => None,
-            },
-            pk,
-            sk,
-            long_key,
+            pk: parts.pk.ok_or_else(|| missing("PK"))?,
+            sk: parts.sk.ok_or_else(|| missing("SK"))?,
+            long_key: parts.long_key,
+            rev: parts.rev.ok_or_else(|| missing("rev"))?,
+            ttl: parts.ttl,
+            meta: parts.meta,
             seq,
             source: source.map(|(etag, size, modified, version)| Source { etag, size, modified, version }),
             status,
             origin,
-            user,
+            user: parts.user,
             created,
             updated: created.saturating_add(updated),
             failed_attempts,
         })
     }
+}
+
+/// The attributes of an item that were there.
+#[derive(Default)]
+struct Parts {
+    pk: Option<String>,
+    sk: Option<String>,
+    long_key: Option<String>,
+    rev: Option<i64>,
+    head: Option<Head>,
+    user: UserFields,
+    meta: Option<Vec<u8>>,
+    ttl: Option<i64>,
 }
 
 #[cfg(test)]

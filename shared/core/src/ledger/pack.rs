@@ -1,5 +1,6 @@
 //! The packed form of a record: a byte that names the form, then zstd of JSON
-//! with a dictionary. Records are small and alike: what they have in common (names
+//! with a dictionary: the fields, and behind them the tags of EXIF, which are most
+//! of a photo's record and which few queries look at. Records are small and alike: what they have in common (names
 //! of fields and tags, of formats and codecs) is in the dictionary, and a packed
 //! record has little more than half of the bytes that it would have without.
 
@@ -7,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -17,6 +19,8 @@ const ZSTD_JSON: u8 = 1;
 /// Part of the stored format: it never changes. A better one is another form.
 const DICTIONARY: &[u8] = include_bytes!("record.dict");
 const LEVEL: i32 = 3;
+/// The member that is stored behind the others.
+const EXIF: &str = "EXIF";
 /// A record never has more; a frame that claims more is not ours.
 const MAX_RECORD: usize = 4 * 1024 * 1024;
 
@@ -49,7 +53,13 @@ fn with_workspace<T>(run: impl FnOnce(&mut Workspace) -> Result<T>) -> Result<T>
 }
 
 pub(super) fn encode(record: &Map<String, Value>) -> Result<Vec<u8>> {
-    let json = serde_json::to_vec(record).map_err(Error::internal)?;
+    let tags = record.get(EXIF).and_then(Value::as_object);
+    let mut json = Vec::with_capacity(1024);
+    let fields = record.iter().filter(|(name, _)| tags.is_none() || *name != EXIF);
+    serde_json::Serializer::new(&mut json).collect_map(fields).map_err(Error::internal)?;
+    if let Some(tags) = tags {
+        serde_json::to_writer(&mut json, tags).map_err(Error::internal)?;
+    }
     let mut packed = vec![ZSTD_JSON];
     packed.extend(with_workspace(|workspace| workspace.compressor.compress(&json).map_err(Error::internal))?);
     Ok(packed)
@@ -70,8 +80,7 @@ pub(super) fn decode(packed: &[u8], needs: &Needs) -> Result<Map<String, Value>>
         json.clear();
         json.reserve(size);
         decompressor.decompress_to_buffer(frame, json).map_err(Error::internal)?;
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let record = Fields { needs }.deserialize(&mut deserializer).map_err(Error::internal);
+        let record = read(json, needs).map_err(Error::internal);
         // A buffer that one large record has grown is not kept for all others.
         if json.capacity() > 256 * 1024 {
             *json = Vec::new();
@@ -80,12 +89,24 @@ pub(super) fn decode(packed: &[u8], needs: &Needs) -> Result<Map<String, Value>>
     })
 }
 
-/// Reads the members of a record that are needed.
-struct Fields<'a> {
-    needs: &'a Needs,
+fn read(json: &[u8], needs: &Needs) -> serde_json::Result<Map<String, Value>> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut record = Members(|name: &str| needs.wants(name)).deserialize(&mut deserializer)?;
+    if needs.wants(EXIF) && deserializer.end().is_err() {
+        let tags = match needs.tags() {
+            Some(tags) => Members(|name: &str| tags.iter().any(|tag| tag.eq_ignore_ascii_case(name)))
+                .deserialize(&mut deserializer)?,
+            None => Map::deserialize(&mut deserializer)?,
+        };
+        record.insert(EXIF.to_owned(), Value::Object(tags));
+    }
+    Ok(record)
 }
 
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
+/// Reads the members of an object that are wanted, and passes over the others.
+struct Members<F>(F);
+
+impl<'de, F: Fn(&str) -> bool> DeserializeSeed<'de> for Members<F> {
     type Value = Map<String, Value>;
 
     fn deserialize<D: Deserializer<'de>>(
@@ -96,58 +117,17 @@ impl<'de> DeserializeSeed<'de> for Fields<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Fields<'_> {
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Members<F> {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a record")
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Self::Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<std::borrow::Cow<'de, str>>()? {
-            if !self.needs.wants(&name) {
-                access.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let tags = if name == "EXIF" { self.needs.tags() } else { None };
-            let value = match tags {
-                Some(tags) => Value::Object(access.next_value_seed(Tags { tags })?),
-                None => access.next_value()?,
-            };
-            map.insert(name.into_owned(), value);
-        }
-        Ok(map)
-    }
-}
-
-/// Reads some tags of EXIF.
-struct Tags<'a> {
-    tags: &'a std::collections::BTreeSet<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Tags<'_> {
-    type Value = Map<String, Value>;
-
-    fn deserialize<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> std::result::Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tags<'_> {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of tags")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Self::Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(name) = access.next_key::<std::borrow::Cow<'de, str>>()? {
-            if self.tags.iter().any(|tag| tag.eq_ignore_ascii_case(&name)) {
+            if (self.0)(&name) {
                 map.insert(name.into_owned(), access.next_value()?);
             } else {
                 access.next_value::<IgnoredAny>()?;

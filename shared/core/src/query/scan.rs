@@ -45,25 +45,38 @@ struct Job {
     needs: Needs,
 }
 
-/// The best files so far, in order, never more than one page and one; and what
-/// was counted on the way.
+/// The best files so far, and what was counted on the way.
 struct Found {
+    /// In order after [`Found::cut`], and then never more than one page and one.
     rows: Vec<(Cursor, Row)>,
+    /// The last file that can still be in the page.
+    bound: Option<Cursor>,
     total: u64,
     aggregator: Aggregator,
 }
 
 impl Found {
     fn new(job: &Job) -> Self {
-        Self { rows: Vec::new(), total: 0, aggregator: Aggregator::new(&job.aggregations) }
+        Self { rows: Vec::new(), bound: None, total: 0, aggregator: Aggregator::new(&job.aggregations) }
     }
 
     fn add(&mut self, job: &Job, key: Cursor, row: Row) {
-        let place = self.rows.partition_point(|(other, _)| job.sort.compare(other, &key) == Ordering::Less);
-        if place <= job.limit {
-            self.rows.insert(place, (key, row));
-            self.rows.truncate(job.limit + 1);
+        let is_behind =
+            self.bound.as_ref().is_some_and(|bound| job.sort.compare(bound, &key) == Ordering::Less);
+        if !is_behind {
+            self.rows.push((key, row));
+            // Sorted once a page, not with every file.
+            if self.rows.len() > 2 * job.limit + 1 {
+                self.cut(job);
+            }
         }
+    }
+
+    /// Leaves the best files, in order.
+    fn cut(&mut self, job: &Job) {
+        self.rows.sort_unstable_by(|(a, _), (b, _)| job.sort.compare(a, b));
+        self.rows.truncate(job.limit + 1);
+        self.bound = self.rows.get(job.limit).map(|(key, _)| key.clone());
     }
 
     fn merge(&mut self, job: &Job, other: Self) -> Result<()> {
@@ -71,6 +84,7 @@ impl Found {
         for (key, row) in other.rows {
             self.add(job, key, row);
         }
+        self.cut(job);
         self.aggregator.merge(&job.aggregations, other.aggregator)
     }
 
@@ -307,5 +321,6 @@ fn evaluate(job: &Job, rows: Vec<Row>) -> Result<Found> {
             found.add(job, key, row);
         }
     }
+    found.cut(job);
     Ok(found)
 }
