@@ -5,7 +5,9 @@
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse, SecretsManagerKeys, StaticKeys};
-use mediadex_core::ingest::{BatchReply, ScanStep, on_object_event, run_step, run_work_event};
+use mediadex_core::ingest::{
+    BatchReply, Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event,
+};
 use mediadex_core::model::request_id;
 use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::{Code, Context, telemetry};
@@ -101,6 +103,23 @@ pub fn run_object_events() -> Run {
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
     run_worker("on-work", run_work_event)
+}
+
+/// Runs what is done by the clock. Whatever the event says, it is time.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub fn run_schedule() -> Run {
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx = Context::from_env().await;
+        let ctx = &ctx;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = event.context.request_id;
+            on_schedule(ctx, Due::ByClock).await.map_err(|error| fail("on-schedule", &id, error))
+        }))
+        .await
+    })
 }
 
 /// Runs a step of a scan.

@@ -1,5 +1,6 @@
 //! The process as a whole: endpoints, context, workers, and their end.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use aws_credential_types::Credentials;
 use mediadex_core::gateway::{Gateway, StaticKeys};
+use mediadex_core::ingest::Due;
 use mediadex_core::{Config, Context, state};
 use mediadex_s3::{Notice, Options, Sink, Store};
 use tokio::net::TcpListener;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scans::Scans;
 use crate::work::LocalDispatch;
-use crate::{api, dynamodb, events, sns, work};
+use crate::{api, dynamodb, events, replica, sns, work};
 
 /// The queue that buckets of the local cloud send their events to.
 const OBJECT_QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:mediadex-objects";
@@ -161,8 +163,8 @@ impl Cloud {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
 
-        let in_memory = matches!(options.state, StateDir::Ephemeral);
-        dynamodb::serve(&mut tasks, dynamodb_listener, &directory, in_memory, stop.clone()).await?;
+        let ephemeral = matches!(options.state, StateDir::Ephemeral);
+        dynamodb::serve(&mut tasks, dynamodb_listener, &directory, ephemeral, stop.clone()).await?;
 
         let (sink, notices) = notices();
         let s3_directory = directory.join("s3");
@@ -183,7 +185,7 @@ impl Cloud {
             }
         });
 
-        let sns_state = (!in_memory).then(|| directory.join("sns.sqlite"));
+        let sns_state = (!ephemeral).then(|| directory.join("sns.sqlite"));
         let topics = sns::Topics::open(
             sns_state.as_deref(),
             endpoints.sns,
@@ -193,21 +195,23 @@ impl Cloud {
         sns::serve(&mut tasks, sns_listener, topics, stop.clone());
 
         let (dispatch, works) = LocalDispatch::new();
-        let ctx = context(&options, endpoints, Arc::new(dispatch));
+        let ctx = context(&options, endpoints, &dynamodb::path(&directory), Arc::new(dispatch));
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let scans = Scans::new(ctx.clone(), stop.clone());
         work::run(&mut tasks, ctx.clone(), scans.clone(), works, stop.clone());
+        work::tick(&mut tasks, ctx.clone(), stop.clone());
         events::run(&mut tasks, ctx.clone(), scans.clone(), notices, stop.clone());
 
         let keys = StaticKeys::single(&options.access_key_id, &options.access_key_secret);
         api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone(), Arc::new(keys)), stop.clone());
         let cloud = Self { ctx, endpoints, store, scans, stop, tasks, _lock: held, _temporary: temporary };
-        cloud.take_up().await?;
+        // Folders are scanned by whoever serves them.
+        cloud.take_up(folders.iter().map(|(bucket, _)| bucket.clone()).collect()).await?;
         Ok(cloud)
     }
 
     /// Takes up what an earlier process left: accepted tasks, open scans.
-    async fn take_up(&self) -> anyhow::Result<()> {
+    async fn take_up(&self, folders: BTreeSet<String>) -> anyhow::Result<()> {
         let text = |error: mediadex_core::Error| anyhow::anyhow!(error.internal_text());
         for (project, task_id) in self.ctx.db.open_tasks().await.map_err(text)? {
             self.ctx
@@ -220,6 +224,8 @@ impl Cloud {
             tracing::info!(run, "taking up a scan that was interrupted");
             self.scans.spawn(&run);
         }
+        // Events that a process held when it ended are lost with it.
+        mediadex_core::ingest::on_schedule(&self.ctx, Due::AllBut(folders)).await.map_err(text)?;
         Ok(())
     }
 
@@ -239,7 +245,12 @@ fn notices() -> (Sink, mpsc::UnboundedReceiver<Notice>) {
 }
 
 /// Builds the clients: the real SDKs, pointed at the endpoints of this process.
-fn context(options: &CloudOptions, endpoints: Endpoints, dispatch: Arc<LocalDispatch>) -> Context {
+fn context(
+    options: &CloudOptions,
+    endpoints: Endpoints,
+    database: &Path,
+    dispatch: Arc<LocalDispatch>,
+) -> Context {
     let credentials =
         Credentials::new(&options.access_key_id, &options.access_key_secret, None, None, "mediadex-local");
     let http = aws_smithy_http_client::Builder::new().build_http();
@@ -247,12 +258,13 @@ fn context(options: &CloudOptions, endpoints: Endpoints, dispatch: Arc<LocalDisp
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new(options.config.region.clone()))
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
-        .http_client(http)
+        .http_client(http.clone())
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
             aws_smithy_async::rt::sleep::TokioSleep::new(),
         ))
         .build();
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
+        .http_client(replica::reading(database, http))
         .endpoint_url(format!("http://{}", endpoints.dynamodb))
         .build();
     let s3 = aws_sdk_s3::config::Builder::from(&sdk)

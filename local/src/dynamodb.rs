@@ -1,6 +1,7 @@
 //! The DynamoDB endpoint: dynoxide, over SQLite in the state directory.
+//! Clients of this process read ranges beside it, see `replica.rs`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dynoxide::Database;
@@ -12,17 +13,27 @@ use tokio_util::sync::CancellationToken;
 /// and write replies.
 const THREADS: usize = 3;
 
-/// Serves the database until told to stop.
+/// Where the database of a state directory is.
+pub(crate) fn path(directory: &Path) -> PathBuf {
+    directory.join("dynamodb.sqlite")
+}
+
+/// Serves the database until told to stop. What is `ephemeral` is not worth
+/// waiting for the disk.
 pub(crate) async fn serve(
     tasks: &mut JoinSet<()>,
     listener: TcpListener,
     directory: &Path,
-    in_memory: bool,
+    ephemeral: bool,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let path = directory.join("dynamodb.sqlite");
+    let path = path(directory);
     let database = tokio::task::spawn_blocking(move || {
-        if in_memory { Database::memory() } else { Database::new(&path.to_string_lossy()) }
+        let database = Database::new(&path.to_string_lossy())?;
+        if ephemeral {
+            database.enable_bulk_loading()?;
+        }
+        Ok::<_, dynoxide::DynoxideError>(database)
     })
     .await?
     .context("the database cannot be opened")?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mediadex_core::{Context, ingest};
 use mediadex_s3::{EventRecord, Notice};
+use rand::Rng;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -16,6 +17,49 @@ use crate::scans::Scans;
 
 /// Events that are handed over together.
 const BATCH: usize = 200;
+
+/// For tests: the shares of events that come twice and that come late, such as
+/// `0.01,0.01`.
+pub(crate) const DISORDER: &str = "MEDIADEX_DISORDER";
+
+/// What is done to events on their way, for tests.
+#[derive(Debug, Clone, Copy, Default)]
+struct Disorder {
+    duplicates: f64,
+    late: f64,
+}
+
+impl Disorder {
+    fn from_env() -> Self {
+        let text = std::env::var(DISORDER).unwrap_or_default();
+        let mut shares = text.split(',').map(|share| share.parse().unwrap_or(0.0));
+        let mut next = || shares.next().unwrap_or(0.0);
+        Self { duplicates: next(), late: next() }
+    }
+
+    /// Holds back what comes late, and sends once more what comes twice.
+    fn disturb(self, batch: &mut Vec<Delivery>, again: &mpsc::UnboundedSender<Delivery>) {
+        let has = |share: f64| share > 0.0 && rand::rng().random::<f64>() < share;
+        let later = |delivery: Delivery| {
+            let (again, pause) = (again.clone(), rand::rng().random_range(50..2000));
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                again.send(delivery).ok();
+            });
+        };
+        for delivery in std::mem::take(batch) {
+            // What comes again was disturbed once.
+            if delivery.received == 1 && has(self.duplicates) {
+                later(Delivery { record: delivery.record.clone(), received: 2 });
+            }
+            if delivery.received == 1 && has(self.late) {
+                later(Delivery { received: 2, ..delivery });
+            } else {
+                batch.push(delivery);
+            }
+        }
+    }
+}
 
 /// An event with how often it was delivered.
 struct Delivery {
@@ -32,6 +76,7 @@ pub(crate) fn run(
     stop: CancellationToken,
 ) {
     let (again, mut returned) = mpsc::unbounded_channel::<Delivery>();
+    let disorder = Disorder::from_env();
     tasks.spawn(async move {
         loop {
             let mut batch: Vec<Delivery> = Vec::new();
@@ -54,6 +99,7 @@ pub(crate) fn run(
                 let (ctx, scans) = (ctx.clone(), scans.clone());
                 tokio::spawn(async move { difference(&ctx, &scans, &bucket, &prefix).await });
             }
+            disorder.disturb(&mut batch, &again);
             if !batch.is_empty() {
                 deliver(&ctx, batch, &again).await;
             }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, StateDir, local_config};
 use mediadex::up::UpOptions;
-use mediadex::{DEFAULT_PORT, bench, folders, inspect, search, up};
+use mediadex::{DEFAULT_PORT, bench, folders, inspect, load, redrive, search, up};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
@@ -35,6 +35,10 @@ enum Command {
     Find(search::Find),
     /// Print the metadata of files, folders or objects, without an index.
     Inspect(inspect::Inspect),
+    /// Try again what could not be read.
+    Redrive(Redrive),
+    /// Write objects to a local cloud of its own, kill it, and check its index.
+    Load(load::LoadArgs),
     /// Print the figures of BENCHMARKS.md.
     Bench(bench::Bench),
 }
@@ -73,6 +77,14 @@ struct Call {
     target: Target,
 }
 
+#[derive(Args)]
+struct Redrive {
+    #[command(flatten)]
+    args: redrive::RedriveArgs,
+    #[command(flatten)]
+    target: Target,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = match &cli.command {
@@ -93,6 +105,8 @@ fn main() -> ExitCode {
             Command::Call(call) => run_call(call).await,
             Command::Find(find) => search::run(find).await,
             Command::Inspect(args) => inspect::run(args).await,
+            Command::Redrive(args) => run_redrive(args).await,
+            Command::Load(args) => run_load(args).await,
             Command::Bench(bench) => bench::run(bench).await.map(|()| ExitCode::SUCCESS),
         }
     });
@@ -129,6 +143,18 @@ async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
         config: local_config(),
     };
     up::run(UpOptions { folders: args.folders, cloud, json: args.json }).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout, reason = "the figures are what was asked for")]
+async fn run_load(args: load::LoadArgs) -> anyhow::Result<ExitCode> {
+    println!("{}", load::run(args).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
+async fn run_redrive(command: Redrive) -> anyhow::Result<ExitCode> {
+    println!("{}", redrive::redrive(command.args, command.target.api()).await?);
     Ok(ExitCode::SUCCESS)
 }
 

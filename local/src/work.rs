@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mediadex_core::dispatch::{Dispatch, Work};
-use mediadex_core::{Context, Error, ingest};
+use mediadex_core::ingest::{self, Due};
+use mediadex_core::{Context, Error};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ pub(crate) fn run(
             while running.try_join_next().is_some() {}
             match work {
                 None => break,
-                Some(Work::Scan { run }) => scans.spawn(&run),
+                Some(Work::Scan { run } | Work::TakeUp { run }) => scans.spawn(&run),
                 Some(Work::IndexTask { project, task_id }) => {
                     let (ctx, free, stop) = (ctx.clone(), Arc::clone(&free), stop.clone());
                     running.spawn(async move {
@@ -65,6 +66,24 @@ pub(crate) fn run(
             }
         }
         while running.join_next().await.is_some() {}
+    });
+}
+
+/// How often the clock is looked at.
+const TICK: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Does what is due by the clock, until told to stop.
+pub(crate) fn tick(tasks: &mut JoinSet<()>, ctx: Context, stop: CancellationToken) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            if let Err(error) = ingest::on_schedule(&ctx, Due::ByClock).await {
+                tracing::warn!(error = %error.internal_text(), "what is due by the clock was not begun");
+            }
+        }
     });
 }
 

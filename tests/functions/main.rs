@@ -150,6 +150,9 @@ async fn every_function_runs_its_sample_event() {
     let reply = lambda.sample("on-work").await.unwrap();
     assert_eq!(reply["batchItemFailures"], json!([]));
     ran.push("on-work");
+    let reply = lambda.sample("on-schedule").await.unwrap();
+    assert!(reply["scans"].is_number() && reply["taken_up"].is_number(), "{reply}");
+    ran.push("on-schedule");
     let health = lambda.sample("rpc-gateway").await.unwrap();
     assert_eq!(health["statusCode"], json!(200), "{health}");
     let answer = lambda

@@ -19,4 +19,5 @@ mod folders;
 mod objects;
 mod oracle;
 mod queries;
+mod redrive;
 mod support;

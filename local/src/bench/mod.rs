@@ -52,6 +52,9 @@ enum What {
         /// How often each query runs.
         #[arg(long, default_value_t = 20)]
         runs: usize,
+        /// Only the queries whose name has this in it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
     },
     /// From the start of a function's process to its first answer.
     Start {
@@ -81,13 +84,13 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
             }
         }
         What::Events { objects } => println!("{}", events(objects).await?),
-        What::Query { files, runs } => {
+        What::Query { files, runs, only } => {
             println!(
-                "| files | query | hits | p50 ms | p95 ms | read units | floor | peak memory, MiB more |"
+                "| files | query | hits | p50 ms | p95 ms | CPU ms | read units | floor | peak memory, MiB more |"
             );
-            println!("|---|---|---|---|---|---|---|---|");
+            println!("|---|---|---|---|---|---|---|---|---|");
             for number in files {
-                for row in query::measure(number, runs.max(1)).await? {
+                for row in query::measure(number, runs.max(1), &only).await? {
                     println!("{row}");
                 }
             }
@@ -203,7 +206,7 @@ fn row(number: usize, first: Duration, cost: UsageReading, second: Duration, aga
     )
 }
 
-fn percentile(sorted: &[Duration], share: f64) -> f64 {
+pub(crate) fn percentile(sorted: &[Duration], share: f64) -> f64 {
     let place = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
     sorted.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1000.0)
 }

@@ -4,6 +4,8 @@ use std::env;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::model::Reconcile;
+
 /// Everything that can be set. The README's table lists the variables.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -31,6 +33,8 @@ pub struct Config {
     pub access_keys_secret: Option<String>,
     /// Segments that a scan is split into, at most.
     pub scan_segments: usize,
+    /// Keys of one page of a scan, 1 to 1,000.
+    pub scan_page: i32,
     /// Objects that are read beside each other in one batch.
     pub read_concurrency: usize,
     /// Share of a dataset's files, 0 to 1, that one scan may remove before it stops.
@@ -41,6 +45,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// Seconds that one call of a scan's step may take before it hands on.
     pub step_seconds: u64,
+    /// How often a binding that says nothing else is compared with its bucket.
+    pub reconcile: Reconcile,
     /// Files that one query may have to read, at most.
     pub max_query_files: i64,
     /// Bounds of the extraction, per object.
@@ -64,11 +70,13 @@ impl Default for Config {
             scan_state_machine_arn: None,
             access_keys_secret: None,
             scan_segments: 64,
+            scan_page: 1000,
             read_concurrency: 32,
             guard_share: 0.5,
             guard_floor: 1000,
             max_attempts: 5,
             step_seconds: 600,
+            reconcile: Reconcile::Daily,
             max_query_files: 1_000_000,
             extraction: mediadex_media::Limits::default(),
             s3_path_style: false,
@@ -115,11 +123,17 @@ impl Config {
             scan_state_machine_arn: text("MEDIADEX_SCAN_STATE_MACHINE_ARN"),
             access_keys_secret: text("MEDIADEX_ACCESS_KEYS_SECRET"),
             scan_segments: number("MEDIADEX_SCAN_SEGMENTS", base.scan_segments).clamp(1, 1000),
+            scan_page: base.scan_page,
             read_concurrency: number("MEDIADEX_READ_CONCURRENCY", base.read_concurrency).clamp(1, 512),
             guard_share: number("MEDIADEX_GUARD_SHARE", base.guard_share).clamp(0.0, 1.0),
             guard_floor: number("MEDIADEX_GUARD_FLOOR", base.guard_floor).max(0),
             max_attempts: number("MEDIADEX_MAX_ATTEMPTS", base.max_attempts).max(1),
             step_seconds: number("MEDIADEX_STEP_SECONDS", base.step_seconds).clamp(1, 800),
+            reconcile: match text("MEDIADEX_RECONCILE").as_deref() {
+                Some("off") => Reconcile::Off,
+                Some("hourly") => Reconcile::Hourly,
+                _ => base.reconcile,
+            },
             max_query_files: number("MEDIADEX_MAX_QUERY_FILES", base.max_query_files).max(0),
             extraction: extraction_limits(),
             s3_path_style: text("MEDIADEX_S3_PATH_STYLE").is_some() || text("AWS_ENDPOINT_URL_S3").is_some(),

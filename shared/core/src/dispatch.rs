@@ -27,6 +27,11 @@ pub enum Work {
         /// The run.
         run: String,
     },
+    /// Drive a scan run on that nobody drives any more.
+    TakeUp {
+        /// The run.
+        run: String,
+    },
 }
 
 /// Sends work on its way. An error means that nothing was sent.
@@ -77,14 +82,22 @@ impl Dispatch for CloudDispatch {
                     .await
                     .map_err(|error| Error::unavailable(error.into_service_error()))?;
             }
-            Work::Scan { run } => {
-                // The run is the execution's name: starting it twice starts it once.
+            Work::Scan { run } | Work::TakeUp { run } => {
+                // The run is the execution's name: starting it twice starts it
+                // once. A name is used up for 90 days, so that taking a run up
+                // takes another, the same within an hour.
+                let name = match &work {
+                    Work::TakeUp { .. } => {
+                        format!("{run}-{}", crate::model::Timestamp::now().seconds() / 3600)
+                    }
+                    _ => run.clone(),
+                };
                 let input = serde_json::json!({ "run": run }).to_string();
                 let sent = self
                     .sfn
                     .start_execution()
                     .state_machine_arn(&self.machine)
-                    .name(run)
+                    .name(name)
                     .input(input)
                     .send()
                     .await;

@@ -17,6 +17,7 @@ pub mod model;
 pub mod notify;
 pub mod operation;
 pub mod query;
+pub mod simulation;
 pub mod state;
 pub mod telemetry;
 pub mod usage;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_sns::error::ProvideErrorMetadata;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -52,17 +53,18 @@ pub struct CompletionFile {
 /// Publishes a message to a topic of this account and region.
 ///
 /// # Errors
-/// When the topic does not exist or SNS does not answer.
+/// `ServiceUnavailable` when it is worth another try; another one when it is not.
 pub async fn publish(ctx: &Context, topic: &str, message: &CompletionMessage) -> Result<()> {
     let arn = format!("arn:aws:sns:{}:{}:{topic}", ctx.config.region, ctx.config.account_id);
     let body = serde_json::to_string(message).map_err(Error::internal)?;
-    ctx.sns
-        .publish()
-        .topic_arn(arn)
-        .message(body)
-        .send()
-        .await
-        .map_err(|error| Error::unavailable(aws_sdk_sns::error::DisplayErrorContext(&error).to_string()))?;
+    ctx.sns.publish().topic_arn(arn).message(body).send().await.map_err(|error| {
+        // A topic that is gone, or that may not be written to, stays so.
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let is_throttled = error.code().is_some_and(|code| code.starts_with("Throttl"));
+        let is_lasting = status != Some(429) && matches!(status, Some(400..500)) && !is_throttled;
+        let text = aws_sdk_sns::error::DisplayErrorContext(&error).to_string();
+        if is_lasting { Error::invalid("Notification", text) } else { Error::unavailable(text) }
+    })?;
     Ok(())
 }
 

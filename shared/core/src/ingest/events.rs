@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::hint::{Hint, Outcome};
-use super::reconcile::{Target, reconcile};
+use super::reconcile::{Target, expect_the_worst, reconcile};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::Source;
@@ -70,12 +70,22 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
                 continue;
             }
         };
+        let last: Vec<Hint> = hints
+            .iter()
+            .filter(|(_, hint)| hint.attempt > 0 && hint.attempt + 1 >= ctx.config.max_attempts)
+            .map(|(_, hint)| hint.clone())
+            .collect();
         for target in targets {
+            if !last.is_empty() {
+                expect_the_worst(ctx, &target, &last).await;
+            }
             let outcomes =
                 reconcile(ctx, &target, hints.iter().map(|(_, hint)| hint.clone()).collect()).await;
             for ((index, hint), outcome) in hints.iter().zip(outcomes) {
                 match outcome {
                     Outcome::Failed(error) => fail(*index, error),
+                    // It has come for the last time: the queue keeps it with the dead letters.
+                    Outcome::GivenUp(why) => fail(*index, Error::unavailable(why)),
                     Outcome::LimitExceeded => {
                         tracing::warn!(uri = %hint.uri, dataset = %target.dataset_id, "the quota of the dataset is used up");
                     }

@@ -44,6 +44,9 @@ pub enum Outcome {
     /// The row was written with what is known, and `ObjectStatus` Failed: the
     /// object could not be read. The text says why.
     Unreadable(String),
+    /// The same, after the last attempt at an object that storage did not give or
+    /// whose workers died: whoever sent the hint keeps it, to be sent again.
+    GivenUp(String),
     /// The object is gone and so is its row.
     Removed,
     /// The dataset's quota has no room.

@@ -48,7 +48,7 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
 async fn run_work(ctx: &Context, work: Work) -> Result<()> {
     match work {
         Work::IndexTask { project, task_id } => run_index_task(ctx, &project, &task_id).await,
-        Work::Scan { run } => ctx.dispatch.send(Work::Scan { run }).await,
+        work @ (Work::Scan { .. } | Work::TakeUp { .. }) => ctx.dispatch.send(work).await,
     }
 }
 
@@ -101,6 +101,9 @@ pub async fn run_index_task(ctx: &Context, project: &str, task_id: &str) -> Resu
             user_data: Some(task.user_data.clone()).filter(|data| !data.is_empty()),
         };
         if let Err(error) = notify::publish(ctx, topic, &completion).await {
+            if error.is_transient() {
+                return Err(error);
+            }
             // The files are indexed; a topic that is gone must not undo that.
             tracing::warn!(
                 task = %task.id, topic, error = %error.internal_text(),
@@ -160,7 +163,9 @@ async fn index_files(
             let result = match outcome {
                 Outcome::Indexed | Outcome::Unchanged | Outcome::Stale => Ok(()),
                 Outcome::Removed => Err(Error::not_found("Object", &hint.uri.to_string()).to_string()),
-                Outcome::Unreadable(why) => Err(format!("FileAccessForbidden: {why}")),
+                Outcome::Unreadable(why) | Outcome::GivenUp(why) => {
+                    Err(format!("FileAccessForbidden: {why}"))
+                }
                 Outcome::LimitExceeded => Err(Error::limit_exceeded(
                     "The dataset has reached DatasetMaxFileCount or DatasetMaxTotalFileSize.",
                 )

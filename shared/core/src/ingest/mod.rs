@@ -7,6 +7,7 @@ mod index_task;
 mod object;
 mod reconcile;
 mod scan;
+mod schedule;
 mod split;
 
 pub use events::{BatchReply, on_object_event};
@@ -15,3 +16,4 @@ pub use index_task::{run_index_task, run_work_event};
 pub use object::{Facts, Fetched, describe, fetch};
 pub use reconcile::{Target, reconcile};
 pub use scan::{ScanStep, SegmentRef, StepReply, run_step};
+pub use schedule::{Due, ScheduleReply, on_schedule};

@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{Change, Committed, Origin, Row, RowKey, Source, Status, commit, read_rows};
 use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
+use crate::simulation::{Safeguard, is_off};
 use crate::state::Dataset;
 
 /// How often a hint starts again after a conflict before it is given back.
@@ -93,6 +94,7 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outco
         let copy = match outcomes.get(leader) {
             Some(Some(Outcome::Failed(error))) => Outcome::Failed(Error::unavailable(error.internal_text())),
             Some(Some(Outcome::Unreadable(why))) => Outcome::Unreadable(why.clone()),
+            Some(Some(Outcome::GivenUp(why))) => Outcome::GivenUp(why.clone()),
             Some(Some(Outcome::Removed)) => Outcome::Removed,
             Some(Some(Outcome::LimitExceeded)) => Outcome::LimitExceeded,
             Some(Some(Outcome::DatasetGone)) => Outcome::DatasetGone,
@@ -245,13 +247,47 @@ async fn write(
     }
 }
 
+/// Records objects as failed before the last attempt at them: a worker that dies
+/// of an object every time could never say so. The attempt itself puts it right.
+pub(super) async fn expect_the_worst(ctx: &Context, target: &Target, hints: &[Hint]) {
+    let (open, _) = merge(hints.to_vec());
+    let uris: Vec<ObjectUri> = open.iter().map(|(_, hint)| hint.uri.clone()).collect();
+    // Where the store does not answer, the attempt fails as well and comes again.
+    let Ok(mut rows) = read_rows(&ctx.db, &target.dataset_id, target.partitions, &uris).await else { return };
+    let now = Timestamp::now();
+    let why = format!("{} attempts at the object have ended without an answer", ctx.config.max_attempts);
+    let changes: Vec<Change> = open
+        .iter()
+        .filter_map(|(_, hint)| {
+            let row = rows.remove(&hint.uri);
+            let is_stale = row
+                .as_ref()
+                .is_some_and(|row| row.seq.is_some() && !is_later(hint.seq.as_deref(), row.seq.as_deref()));
+            let is_known = row.as_ref().is_some_and(|row| row.failed_attempts.is_some());
+            if is_stale || is_known || hint.seq.is_none() {
+                return None;
+            }
+            // Heeded only when the object was read.
+            let unheeded = Hint { seq: None, ..hint.clone() };
+            match unreadable(target, &unheeded, row, now, None, &why, Outcome::Indexed) {
+                Decision::Write { change, .. } => Some(*change),
+                Decision::Settled(_) => None,
+            }
+        })
+        .collect();
+    commit(&ctx.db, &target.dataset_id, target.shards, &changes).await;
+}
+
 /// Decides on one hint: reads the object and makes the row that describes it.
 async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
     if let Some(row) = &row
         && hint.seq.is_some()
         && hint.manual.is_none()
         && row.seq.is_some()
+        // One that was given up is sent again on purpose.
+        && row.failed_attempts.is_none()
         && !is_later(hint.seq.as_deref(), row.seq.as_deref())
+        && !is_off(Safeguard::Sequencer)
     {
         return Decision::Settled(Outcome::Stale);
     }
@@ -271,9 +307,15 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             new.failed_attempts = None;
             store(&mut new, describe(*facts, record.as_deref()), row, Outcome::Indexed)
         }
-        Fetched::Refused { facts, why } => {
-            unreadable(target, hint, row, now, facts.map(|facts| *facts), &why)
-        }
+        Fetched::Refused { facts, why } => unreadable(
+            target,
+            hint,
+            row,
+            now,
+            facts.map(|facts| *facts),
+            &why,
+            Outcome::Unreadable(why.clone()),
+        ),
         Fetched::Failed(error) => {
             if hint.attempt + 1 < ctx.config.max_attempts {
                 return Decision::Settled(Outcome::Failed(error));
@@ -281,7 +323,7 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             tracing::error!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
             let why =
                 format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
-            unreadable(target, hint, row, now, None, &why)
+            unreadable(target, hint, row, now, None, &why, Outcome::GivenUp(why.clone()))
         }
     }
 }
@@ -335,6 +377,7 @@ fn unreadable(
     now: Timestamp,
     facts: Option<Facts>,
     why: &str,
+    then: Outcome,
 ) -> Decision {
     let mut new = next_row(target, hint, row.as_ref(), now);
     new.failed_attempts = Some(new.failed_attempts.unwrap_or(0) + 1);
@@ -346,7 +389,7 @@ fn unreadable(
     let (source, mut fields) = describe(facts, None);
     fields.insert("ObjectStatus".into(), Value::from("Failed"));
     fields.insert("Reason".into(), Value::from(why));
-    store(&mut new, (source, fields), row, Outcome::Unreadable(why.to_owned()))
+    store(&mut new, (source, fields), row, then)
 }
 
 /// An object that is gone: a tombstone, even where there was no row, so that a
@@ -356,6 +399,9 @@ fn gone(target: &Target, hint: &Hint, row: Option<Row>, now: Timestamp) -> Decis
         row.status == Status::Tombstone && !is_later(hint.seq.as_deref(), row.seq.as_deref())
     });
     if nothing_to_do {
+        return Decision::Settled(Outcome::Removed);
+    }
+    if row.is_none() && is_off(Safeguard::Tombstone) {
         return Decision::Settled(Outcome::Removed);
     }
     let key = RowKey::of(&target.dataset_id, target.partitions, &hint.uri);

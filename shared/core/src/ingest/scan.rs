@@ -28,10 +28,9 @@ use crate::ledger::{
     range_partition,
 };
 use crate::model::{BindingPhase, BindingState, ObjectUri, Timestamp};
+use crate::simulation::{Safeguard, is_off};
 use crate::state::{Run, RunKind, RunStatus, Segment};
 
-/// Keys of one page: the most that S3 gives.
-const PAGE: i32 = 1000;
 /// Seconds after which a segment whose holder is silent can be taken over.
 const LEASE_SECONDS: i64 = 120;
 
@@ -153,11 +152,16 @@ async fn plan(ctx: &Context, run_id: &str) -> Result<StepReply> {
         let share = (counts.files as f64 * ctx.config.guard_share).ceil() as i64;
         run.max_missing = share.max(ctx.config.guard_floor);
     }
+    run.plan = crate::model::run_id();
     let segments: Vec<Segment> = (0u32..)
         .zip(&ranges)
-        .map(|(index, (start_after, end))| Segment::new(run_id, index, start_after, end))
+        .map(|(index, (start_after, end))| Segment::new(&run, index, start_after, end))
         .collect();
-    ctx.db.plan_run(&mut run, &segments).await?;
+    if !ctx.db.plan_run(&mut run, &segments).await? {
+        // Somebody else planned it, or ended it, meanwhile.
+        let run = ctx.db.run(run_id).await?;
+        return Ok(if run.status == RunStatus::Planned { planned(&run) } else { reply(run_id, true) });
+    }
     tracing::info!(run = run_id, bucket = %run.bucket, segments = run.segments, "scan planned");
     Ok(planned(&run))
 }
@@ -181,7 +185,7 @@ async fn list_segment(ctx: &Context, run_id: &str, index: u32, holder: &str) -> 
     if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
         return Ok(reply(run_id, true));
     }
-    let Some(mut segment) = ctx.db.lease_segment(run_id, index, holder, LEASE_SECONDS).await? else {
+    let Some(mut segment) = ctx.db.lease_segment(&run, index, holder, LEASE_SECONDS).await? else {
         return Ok(StepReply { busy: true, ..reply(run_id, false) });
     };
     if segment.done {
@@ -221,7 +225,8 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
         let mut page = page_of(ctx, run, &segment).await?;
         let difference = compare(ctx, run, &target, &segment, &mut page).await?;
         segment.listed += i64::try_from(page.objects.len()).unwrap_or(0);
-        if !difference.missing.is_empty() && !pass_guard(ctx, run, difference.missing.len()).await? {
+        let missing = segment.missing + i64::try_from(difference.missing.len()).unwrap_or(i64::MAX);
+        if missing > segment.missing && !pass_guard(ctx, run, &segment, missing).await? {
             return Ok(reply(&run.run, true));
         }
         ctx.usage.settled(page.objects.len() - difference.hints.len().min(page.objects.len()));
@@ -230,6 +235,7 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
             ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
             return Ok(reply(&run.run, true));
         }
+        segment.missing = missing;
         match &page.upto {
             Some(upto) if *upto != segment.end => segment.checkpoint = upto.clone(),
             _ => segment.done = true,
@@ -257,7 +263,7 @@ struct Page {
 async fn page_of(ctx: &Context, run: &Run, segment: &Segment) -> Result<Page> {
     let mut attempt = 0;
     let listing = loop {
-        match list(ctx, &run.bucket, &run.prefix, &segment.checkpoint, None, PAGE).await {
+        match list(ctx, &run.bucket, &run.prefix, &segment.checkpoint, None, ctx.config.scan_page).await {
             Ok(listing) => break listing,
             Err(error) if attempt >= 5 => return Err(error),
             Err(_) => crate::state::pause(attempt + 3).await,
@@ -363,6 +369,8 @@ async fn compare(
             None => difference.missing.push(Hint::new(uri)),
         }
     }
+    let mut new: Vec<_> = new.into_iter().collect();
+    new.sort_unstable_by_key(|(key, _)| *key);
     for (key, listed) in new {
         let uri = ObjectUri::new(run.bucket.as_str(), key);
         // Nothing is there: the write says so itself, and needs no read before.
@@ -396,10 +404,11 @@ fn cut_last(prefix: &str) -> &str {
     }
 }
 
-/// Counts what is missing, and stops the run where it is too much.
-async fn pass_guard(ctx: &Context, run: &Run, count: usize) -> Result<bool> {
-    let missing = ctx.db.add_missing(&run.run, i64::try_from(count).unwrap_or(i64::MAX)).await?;
-    if run.max_missing < 0 || missing <= run.max_missing {
+/// Notes how much of a segment is missing so far, and stops the run where all of
+/// it together is too much.
+async fn pass_guard(ctx: &Context, run: &Run, segment: &Segment, missing: i64) -> Result<bool> {
+    let missing = ctx.db.note_missing(&run.run, segment.index, missing).await?;
+    if run.max_missing < 0 || missing <= run.max_missing || is_off(Safeguard::Guard) {
         return Ok(true);
     }
     let reason = format!(
@@ -424,7 +433,7 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mu
             match outcome {
                 Outcome::Indexed => segment.indexed += 1,
                 Outcome::Removed => segment.removed += 1,
-                Outcome::Unreadable(_) => segment.failed += 1,
+                Outcome::Unreadable(_) | Outcome::GivenUp(_) => segment.failed += 1,
                 Outcome::LimitExceeded => segment.refused += 1,
                 Outcome::Unchanged | Outcome::Stale => {}
                 Outcome::DatasetGone => return Ok(false),
@@ -514,7 +523,7 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
         return Ok(reply(run_id, true));
     }
-    let segments = ctx.db.segments(run_id).await?;
+    let segments = ctx.db.segments(&run).await?;
     let open = segments.iter().filter(|segment| !segment.done).count();
     if open > 0 || segments.len() < run.segments as usize {
         return Err(Error::status_conflict(format!("{open} segment(s) of the scan are not done")));

@@ -1,9 +1,10 @@
 //! Writing rows: up to 99 of them and one counter shard in one transaction.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
-use super::row::Row;
+use super::row::{Row, Status};
 use crate::error::{Error, Result};
+use crate::simulation::{Safeguard, is_off};
 use crate::state::{Cancel, CounterDelta, Db, Room, TransactError};
 
 /// Rows of one transaction; the hundredth action is the counter.
@@ -53,7 +54,16 @@ impl Change {
         let now_ms = self.new.updated / 1_000_000;
         let mut new = self.new.clone();
         new.rev = self.old.as_ref().map_or(now_ms, |old| now_ms.max(old.rev + 1));
+        if new.status == Status::Tombstone && is_off(Safeguard::Tombstone) {
+            let item = new.to_item()?.into_iter().filter(|(name, _)| name == "PK" || name == "SK");
+            let delete = Delete::builder().table_name(db.files_table()).set_key(Some(item.collect()));
+            let delete = delete.build().map_err(Error::internal)?;
+            return Ok(TransactWriteItem::builder().delete(delete).build());
+        }
         let mut put = Put::builder().table_name(db.files_table()).set_item(Some(new.to_item()?));
+        if is_off(Safeguard::Rev) {
+            return Ok(TransactWriteItem::builder().put(put.build().map_err(Error::internal)?).build());
+        }
         put = match &self.old {
             Some(old) => put
                 .condition_expression("rev = :rev")

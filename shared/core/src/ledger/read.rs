@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::row::{Row, RowKey, partition_key};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::ObjectUri;
 use crate::state::Db;
 
@@ -114,14 +114,20 @@ pub async fn range_partition(
     if let Some(projection) = range.columns.projection() {
         query = query.projection_expression(projection).expression_attribute_names("#k", "k");
     }
-    let reply = query.send().await.map_err(crate::state::store_error)?;
-    db.usage.reads(&reply.consumed_capacity);
-    let rows = reply.items.unwrap_or_default().into_iter().map(Row::from_item).collect::<Result<_>>()?;
-    let next = reply.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
-        Some(AttributeValue::S(sk)) => Some(sk),
-        _ => None,
+    let usage = db.usage.clone();
+    // A task of its own: reading the reply takes milliseconds, and the pages of
+    // other partitions come in meanwhile.
+    let read = tokio::spawn(async move {
+        let reply = query.send().await.map_err(crate::state::store_error)?;
+        usage.reads(&reply.consumed_capacity);
+        let rows = reply.items.unwrap_or_default().into_iter().map(Row::from_item).collect::<Result<_>>()?;
+        let next = reply.last_evaluated_key.and_then(|mut key| match key.remove("SK") {
+            Some(AttributeValue::S(sk)) => Some(sk),
+            _ => None,
+        });
+        Ok((rows, next))
     });
-    Ok((rows, next))
+    read.await.map_err(Error::internal)?
 }
 
 /// Deletes rows of one partition without counting: only for a dataset that is

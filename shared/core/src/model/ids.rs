@@ -3,6 +3,9 @@
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
+use super::Timestamp;
+use crate::simulation;
+
 /// A request id: an upper-case UUID.
 pub fn request_id() -> String {
     uuid::Uuid::new_v4().hyphenated().to_string().to_uppercase()
@@ -11,12 +14,19 @@ pub fn request_id() -> String {
 /// An event or task id: a short prefix and 26 characters that sort by time,
 /// so that a list by id is a list by start.
 pub fn event_id(prefix: &str) -> String {
-    format!("{prefix}-{}", ulid::Ulid::new())
+    format!("{prefix}-{}", ulid())
 }
 
 /// The id of a scan run or a dataset: a ULID.
 pub fn run_id() -> String {
-    ulid::Ulid::new().to_string()
+    ulid().to_string()
+}
+
+fn ulid() -> ulid::Ulid {
+    match simulation::random() {
+        Some(random) => ulid::Ulid::from_parts(u64::try_from(Timestamp::now().millis()).unwrap_or(0), random),
+        None => ulid::Ulid::new(),
+    }
 }
 
 /// The id of an indexed file: 64 hex digits, the same for the same file of the
@@ -31,7 +41,10 @@ pub fn object_id(dataset_id: &str, uri: &str) -> String {
 
 /// A number below `bound` (which must not be 0), to spread writers.
 pub(crate) fn random_below(bound: u32) -> u32 {
-    rand::rng().random_range(0..bound.max(1))
+    match simulation::random() {
+        Some(random) => u32::try_from(random % u128::from(bound.max(1))).unwrap_or(0),
+        None => rand::rng().random_range(0..bound.max(1)),
+    }
 }
 
 #[cfg(test)]

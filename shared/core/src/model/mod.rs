@@ -15,8 +15,8 @@ pub use input::{Address, InputFile, Label, Mns, Notification};
 pub use limits::Limits;
 pub use name::{check_name, check_resource_name};
 pub use resource::{
-    BindingPhase, BindingState, BindingView, DatasetView, KeyValue, ProjectView, TagView, TaskStatus,
-    TaskView,
+    BindingPhase, BindingState, BindingView, DatasetView, KeyValue, ProjectView, Reconcile, TagView,
+    TaskStatus, TaskView,
 };
 pub use template::{TEMPLATES, Template, template_of};
 pub use time::{Timestamp, format_seconds};

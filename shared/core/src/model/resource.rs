@@ -116,6 +116,34 @@ pub struct BindingView {
     pub create_time: Timestamp,
     pub update_time: Timestamp,
     pub reason: String,
+    /// An extension; absent where nothing was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconcile: Option<Reconcile>,
+}
+
+/// How often a binding is compared with its bucket, in case that events were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reconcile {
+    /// Never.
+    Off,
+    /// Every hour.
+    Hourly,
+    /// Every day.
+    Daily,
+}
+
+impl Reconcile {
+    /// Its words, for parameters.
+    pub const WORDS: &'static [&'static str] = &["Off", "Hourly", "Daily"];
+
+    /// Seconds between two scans; `None`: there are none.
+    pub fn seconds(self) -> Option<i64> {
+        match self {
+            Self::Off => None,
+            Self::Hourly => Some(3600),
+            Self::Daily => Some(86_400),
+        }
+    }
 }
 
 /// State of an asynchronous task.

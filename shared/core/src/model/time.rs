@@ -15,8 +15,8 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// The present time.
     pub fn now() -> Self {
-        let now = jiff::Timestamp::now().as_nanosecond();
-        Self(i64::try_from(now).unwrap_or(i64::MAX))
+        let system = || i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+        Self(crate::simulation::now().unwrap_or_else(system))
     }
 
     /// From whole seconds since the epoch.

@@ -3,17 +3,26 @@
 use serde::{Deserialize, Serialize};
 
 use super::dataset::DATASET;
-use super::params::Kind::{Bool, Int, Sized, Text};
+use super::params::Kind::{Bool, Int, OneOf, Sized, Text};
 use super::project::PROJECT;
 use super::{Call, Empty, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
-use crate::model::{BindingPhase, BindingState, BindingView, BucketUri, Limits, Timestamp, run_id};
+use crate::model::{
+    BindingPhase, BindingState, BindingView, BucketUri, Limits, Reconcile, Timestamp, run_id,
+};
 use crate::state::{Binding, Dataset, Run, RunKind, RunStatus};
 
 const URI: Param = Param::required("URI", Text, "The bucket: oss://bucket or s3://bucket.");
+
+const RECONCILE: Param = Param::optional(
+    "Reconcile",
+    OneOf(Reconcile::WORDS),
+    "How often the bucket is compared with the index in case that events were lost. An extension; \
+     MEDIADEX_RECONCILE by default.",
+);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -22,6 +31,7 @@ pub(super) struct BindingInput {
     dataset_name: String,
     #[serde(rename = "URI")]
     uri: String,
+    reconcile: Option<Reconcile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,13 +47,24 @@ async fn find(ctx: &Context, input: &BindingInput) -> Result<(Dataset, Binding)>
     Ok((dataset, binding))
 }
 
+/// Sends the run of a binding that was written on its way, and takes it back
+/// where the binding was not. Where nobody knows, the run finds out: without its
+/// binding it ends by itself.
+async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
+    match &written {
+        Err(error) if !error.is_transient() => ctx.db.end_run(&run.run, RunStatus::Stopped).await?,
+        _ => ctx.dispatch.send(Work::Scan { run: run.run }).await?,
+    }
+    written
+}
+
 /// CreateBinding: follow a bucket's events, then scan what is there.
 pub(super) struct CreateBinding;
 
 impl Operation for CreateBinding {
     const NAME: &'static str = "CreateBinding";
     const ACCESS: Access = Access::dataset("imm:CreateBinding");
-    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI, RECONCILE];
     type Input = BindingInput;
     type Output = BindingReply;
 
@@ -56,12 +77,10 @@ impl Operation for CreateBinding {
         // The run is stored first: a binding without one would never begin,
         // a run without its binding ends by itself.
         ctx.db.create_run(&run).await?;
-        let binding = Binding::new(&dataset, &bucket, &run.run);
-        if let Err(error) = ctx.db.create_binding(&binding, &dataset).await {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Err(error);
-        }
-        ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        let mut binding = Binding::new(&dataset, &bucket, &run.run);
+        binding.reconcile = input.reconcile;
+        let written = ctx.db.create_binding(&binding, &dataset).await;
+        begin(ctx, run, written).await?;
         Ok(BindingReply { binding: binding.view() })
     }
 }
@@ -259,7 +278,7 @@ pub(super) struct ResumeBinding;
 impl Operation for ResumeBinding {
     const NAME: &'static str = "ResumeBinding";
     const ACCESS: Access = Access::dataset("imm:ResumeBinding");
-    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI, RECONCILE];
     type Input = BindingInput;
     type Output = Empty;
 
@@ -283,12 +302,10 @@ impl Operation for ResumeBinding {
         binding.phase = BindingPhase::None;
         binding.reason = String::new();
         binding.stopped_by_guard = false;
+        binding.reconcile = input.reconcile.or(binding.reconcile);
         binding.update_time = Timestamp::now();
-        if let Err(error) = ctx.db.replace_binding(&binding, &old_run, false).await {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Err(error);
-        }
-        ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        let written = ctx.db.replace_binding(&binding, &old_run, false).await;
+        begin(ctx, run, written).await?;
         Ok(Empty {})
     }
 }

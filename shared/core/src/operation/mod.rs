@@ -163,9 +163,9 @@ pub const OPERATIONS: &[Row] = &[
     Row::of::<task::ListTasks>("list-tasks"),
 ];
 
-/// Functions that are not operations of the API: the gateway, the workers and
-/// the steps of the state machine.
-pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-work", "scan"];
+/// Functions that are not operations of the API: the gateway, the workers, the
+/// clock's and the steps of the state machine.
+pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-schedule", "on-work", "scan"];
 
 /// The row of an operation, by its name.
 pub fn operation(name: &str) -> Option<&'static Row> {

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWrite
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
-use super::db::{Cancel, Db, TransactError, key, s, store_error, to_item};
+use super::db::{Cancel, Db, TransactError, key, n, s, store_error, to_item};
 use crate::error::{Error, Result};
-use crate::model::{BindingPhase, BindingState, BindingView, Timestamp};
+use crate::model::{BindingPhase, BindingState, BindingView, Reconcile, Timestamp};
 
 /// A binding, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub struct Binding {
     pub run: String,
     /// Stopped because too much was missing: resuming it removes that.
     pub stopped_by_guard: bool,
+    /// How often it is compared with the bucket; `None`: as configured.
+    #[serde(default)]
+    pub reconcile: Option<Reconcile>,
+    /// When a scan for differences was last begun by the clock, in epoch seconds.
+    #[serde(default)]
+    pub reconciled: i64,
 }
 
 /// Where the events of a bucket go.
@@ -78,6 +84,8 @@ impl Binding {
             update_time: now,
             run: run.into(),
             stopped_by_guard: false,
+            reconcile: None,
+            reconciled: 0,
         }
     }
 
@@ -92,6 +100,7 @@ impl Binding {
             create_time: self.create_time,
             update_time: self.update_time,
             reason: self.reason.clone(),
+            reconcile: self.reconcile,
         }
     }
 
@@ -201,9 +210,11 @@ impl Db {
             .table_name(self.state_table())
             .set_key(Some(key(pk(dataset_id), sk(bucket))))
             .update_expression("SET #state = :state, phase = :phase, reason = :reason, update_time = :now")
-            .condition_expression("run = :run AND #state <> :stopped")
+            // A step that comes late does not undo what the end of its run has said.
+            .condition_expression("run = :run AND #state <> :stopped AND (phase <> :ended OR phase = :phase)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":stopped", s("Stopped"))
+            .expression_attribute_values(":ended", s("IncrementalScanning"))
             .expression_attribute_values(
                 ":state",
                 value(serde_json::to_value(state).map_err(Error::internal)?)?,
@@ -215,6 +226,36 @@ impl Db {
             .expression_attribute_values(":reason", s(reason))
             .expression_attribute_values(":now", s(Timestamp::now().to_string()))
             .expression_attribute_values(":run", s(run))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match reply {
+            Ok(reply) => {
+                self.usage.writes(&reply.consumed_capacity);
+                Ok(true)
+            }
+            Err(error) => {
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
+                    return Ok(false);
+                }
+                Err(store_error(error))
+            }
+        }
+    }
+
+    /// Notes that a scan for differences begins at `now`; `false` when somebody
+    /// else began one meanwhile.
+    pub async fn claim_reconcile(&self, binding: &Binding, now: i64) -> Result<bool> {
+        let reply = self
+            .client
+            .update_item()
+            .table_name(self.state_table())
+            .set_key(Some(key(&binding.pk, &binding.sk)))
+            .update_expression("SET reconciled = :now")
+            .condition_expression("run = :run AND (attribute_not_exists(reconciled) OR reconciled = :last)")
+            .expression_attribute_values(":run", s(&binding.run))
+            .expression_attribute_values(":last", n(binding.reconciled))
+            .expression_attribute_values(":now", n(now))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;

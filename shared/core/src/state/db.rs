@@ -333,14 +333,19 @@ impl Db {
         }
     }
 
-    /// Writes text under a key only if nothing is there; says whether it was written.
-    pub(crate) async fn put_new(&self, item: Item) -> Result<bool> {
+    /// Writes an item under a key only if nothing is there; says whether it was
+    /// written. One that took effect while its answer was lost knows itself by a
+    /// mark when it is sent again.
+    pub(crate) async fn put_new(&self, mut item: Item) -> Result<bool> {
+        let mark = s(crate::model::run_id());
+        item.insert("mark".into(), mark.clone());
         let reply = self
             .client
             .put_item()
             .table_name(self.state_table())
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
+            .condition_expression("attribute_not_exists(PK) OR mark = :mark")
+            .expression_attribute_values(":mark", mark)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;

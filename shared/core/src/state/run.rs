@@ -1,8 +1,11 @@
-//! Scan runs: `SCAN#{run}` / `RUN` and `SEG#{n}`, and the list of runs that are
+//! Scan runs: `SCAN#{run}` / `RUN` and `SEG#{plan}#{n}`, and the list of runs that are
 //! open: `RUNS` / `{run}`.
 //!
 //! A segment's checkpoint moves only after everything up to it is committed,
-//! and only by the holder of its lease.
+//! and only by the holder of its lease. Two that plan one run beside each other
+//! write segments of two plans, and the run is given one of them.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::db::{Db, Item, from_item, key, n, s, store_error, to_item, ttl_in_days};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
+use crate::simulation::{Safeguard, is_off};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +64,9 @@ pub struct Run {
     pub bucket: String,
     /// Only keys that begin with it.
     pub prefix: String,
+    /// The plan that its segments belong to; empty before it is planned.
+    #[serde(default)]
+    pub plan: String,
     /// Segments, once planned.
     pub segments: u32,
     /// Whether it is the binding's own run, which moves its state; a run that
@@ -69,8 +76,9 @@ pub struct Run {
     pub guarded: bool,
     /// Files that the run may remove before it stops; negative: any number.
     pub max_missing: i64,
-    /// Files found missing so far.
-    pub missing: i64,
+    /// Files found missing so far, by segment. A page that is read again counts once.
+    #[serde(default)]
+    pub missing: BTreeMap<String, i64>,
     /// When it was made.
     pub create_time: Timestamp,
     ttl: i64,
@@ -99,6 +107,9 @@ pub struct Segment {
     pub indexed: i64,
     /// Files removed.
     pub removed: i64,
+    /// Files that were missing in what is committed.
+    #[serde(default)]
+    pub missing: i64,
     /// Files that could not be read and were recorded so.
     pub failed: i64,
     /// Files that the dataset's quota had no room for.
@@ -114,8 +125,8 @@ fn pk(run: &str) -> String {
     format!("SCAN#{run}")
 }
 
-fn segment_sk(index: u32) -> String {
-    format!("SEG#{index:05}")
+fn segment_sk(plan: &str, index: u32) -> String {
+    format!("SEG#{plan}#{index:05}")
 }
 
 impl Run {
@@ -133,11 +144,12 @@ impl Run {
             partitions: dataset.partitions,
             bucket: bucket.into(),
             prefix: prefix.into(),
+            plan: String::new(),
             segments: 0,
             current: false,
             guarded: true,
             max_missing: -1,
-            missing: 0,
+            missing: BTreeMap::new(),
             create_time: Timestamp::now(),
             ttl: ttl_in_days(30),
         }
@@ -146,10 +158,10 @@ impl Run {
 
 impl Segment {
     /// A segment that has not begun.
-    pub fn new(run: &str, index: u32, start_after: &str, end: &str) -> Self {
+    pub fn new(run: &Run, index: u32, start_after: &str, end: &str) -> Self {
         Self {
-            pk: pk(run),
-            sk: segment_sk(index),
+            pk: pk(&run.run),
+            sk: segment_sk(&run.plan, index),
             index,
             start_after: start_after.into(),
             end: end.into(),
@@ -158,6 +170,7 @@ impl Segment {
             listed: 0,
             indexed: 0,
             removed: 0,
+            missing: 0,
             failed: 0,
             refused: 0,
             lease: String::new(),
@@ -185,23 +198,50 @@ impl Db {
     }
 
     /// Stores a plan: the segments first, then the run that points to them.
-    pub async fn plan_run(&self, run: &mut Run, segments: &[Segment]) -> Result<()> {
+    /// `false` when the run has a plan already, or has ended.
+    pub async fn plan_run(&self, run: &mut Run, segments: &[Segment]) -> Result<bool> {
         for segment in segments {
             self.put(to_item(segment)?).await?;
         }
         run.segments = u32::try_from(segments.len()).unwrap_or(u32::MAX);
         run.status = RunStatus::Planned;
-        self.put(to_item(run)?).await
+        let reply = self
+            .client
+            .put_item()
+            .table_name(self.state_table())
+            .set_item(Some(to_item(run)?))
+            // A write that took effect and whose answer was lost is its own.
+            .condition_expression("#status = :created OR #plan = :plan")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#plan", "plan")
+            .expression_attribute_values(":created", status_value(RunStatus::Created)?)
+            .expression_attribute_values(":plan", s(&run.plan))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match reply {
+            Ok(reply) => {
+                self.usage.writes(&reply.consumed_capacity);
+                Ok(true)
+            }
+            Err(error) => {
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
+                    return Ok(false);
+                }
+                Err(store_error(error))
+            }
+        }
     }
 
     /// Stores how a run ended, and that it is open no more.
     pub async fn end_run(&self, run: &str, status: RunStatus) -> Result<()> {
-        let status = serde_json::to_value(status).map_err(Error::internal)?;
-        let attributes = Item::from([(
-            "status".to_owned(),
-            serde_dynamo::to_attribute_value(status).map_err(Error::internal)?,
-        )]);
+        let attributes = Item::from([("status".to_owned(), status_value(status)?)]);
         let _: Option<Run> = self.set_attributes(&pk(run), "RUN", attributes).await?;
+        self.forget_open_run(run).await
+    }
+
+    /// Takes a run off the list of open ones.
+    pub async fn forget_open_run(&self, run: &str) -> Result<()> {
         self.delete("RUNS", run).await
     }
 
@@ -217,22 +257,14 @@ impl Db {
     }
 
     /// The segments of a run.
-    pub async fn segments(&self, run: &str) -> Result<Vec<Segment>> {
-        self.list_all(&pk(run), "SEG#").await
-    }
-
-    /// Reads a segment.
-    ///
-    /// # Errors
-    /// `ResourceNotFound`.
-    pub async fn segment(&self, run: &str, index: u32) -> Result<Segment> {
-        self.get(&pk(run), &segment_sk(index)).await?.ok_or_else(|| Error::not_found("Segment", run))
+    pub async fn segments(&self, run: &Run) -> Result<Vec<Segment>> {
+        self.list_all(&pk(&run.run), &format!("SEG#{}#", run.plan)).await
     }
 
     /// Takes or renews the lease of a segment; `None` while somebody else has it.
     pub async fn lease_segment(
         &self,
-        run: &str,
+        run: &Run,
         index: u32,
         holder: &str,
         seconds: i64,
@@ -242,12 +274,13 @@ impl Db {
             .client
             .update_item()
             .table_name(self.state_table())
-            .set_key(Some(key(pk(run), segment_sk(index))))
+            .set_key(Some(key(pk(&run.run), segment_sk(&run.plan, index))))
             .update_expression("SET lease = :me, lease_until = :until")
             .condition_expression("attribute_exists(PK) AND (lease = :me OR lease_until < :now)")
             .expression_attribute_values(":me", s(holder))
             .expression_attribute_values(":until", n(now + seconds * 1000))
-            .expression_attribute_values(":now", n(now))
+            // Without the safeguard every lease has always run out.
+            .expression_attribute_values(":now", n(if is_off(Safeguard::Lease) { i64::MAX } else { now }))
             .return_values(ReturnValue::AllNew)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -270,16 +303,12 @@ impl Db {
     pub async fn checkpoint_segment(&self, segment: &Segment, seconds: i64) -> Result<bool> {
         let mut stored = segment.clone();
         stored.lease_until = if segment.done { 0 } else { Timestamp::now().millis() + seconds * 1000 };
-        let reply = self
-            .client
-            .put_item()
-            .table_name(self.state_table())
-            .set_item(Some(to_item(&stored)?))
-            .condition_expression("lease = :me")
-            .expression_attribute_values(":me", s(&segment.lease))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+        let mut put = self.client.put_item().table_name(self.state_table()).set_item(Some(to_item(&stored)?));
+        if !is_off(Safeguard::Lease) {
+            put =
+                put.condition_expression("lease = :me").expression_attribute_values(":me", s(&segment.lease));
+        }
+        let reply = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         match reply {
             Ok(reply) => {
                 self.usage.writes(&reply.consumed_capacity);
@@ -294,16 +323,18 @@ impl Db {
         }
     }
 
-    /// Adds to the files that a run found missing and gives the new sum.
-    pub async fn add_missing(&self, run: &str, count: i64) -> Result<i64> {
+    /// Notes how many files of a segment are missing so far, and gives the sum
+    /// over all segments.
+    pub async fn note_missing(&self, run: &str, segment: u32, count: i64) -> Result<i64> {
         let reply = self
             .client
             .update_item()
             .table_name(self.state_table())
             .set_key(Some(key(pk(run), "RUN")))
-            .update_expression("ADD #missing :count")
+            .update_expression("SET #missing.#segment = :count")
             // A reserved word.
             .expression_attribute_names("#missing", "missing")
+            .expression_attribute_names("#segment", segment.to_string())
             .expression_attribute_values(":count", n(count))
             .return_values(ReturnValue::AllNew)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -312,6 +343,10 @@ impl Db {
             .map_err(store_error)?;
         self.usage.writes(&reply.consumed_capacity);
         let run: Run = from_item(reply.attributes.unwrap_or_default())?;
-        Ok(run.missing)
+        Ok(run.missing.values().sum())
     }
+}
+
+fn status_value(status: RunStatus) -> Result<aws_sdk_dynamodb::types::AttributeValue> {
+    serde_dynamo::to_attribute_value(status).map_err(Error::internal)
 }

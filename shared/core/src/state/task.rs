@@ -163,8 +163,13 @@ impl Db {
                 false
             }
         };
-        self.delete("OPENTASKS", &format!("{}/{}", task.project, task.id)).await?;
+        self.forget_open_task(&task.project, &task.id).await?;
         Ok(written)
+    }
+
+    /// Takes a task off the list of open ones.
+    pub async fn forget_open_task(&self, project: &str, id: &str) -> Result<()> {
+        self.delete("OPENTASKS", &format!("{project}/{id}")).await
     }
 
     /// Tasks that were accepted and not finished, as `(project, id)`: what the
