@@ -263,7 +263,7 @@ struct Page {
 async fn page_of(ctx: &Context, run: &Run, segment: &Segment) -> Result<Page> {
     let mut attempt = 0;
     let listing = loop {
-        match list(ctx, &run.bucket, &run.prefix, &segment.checkpoint, None, ctx.config.scan_page).await {
+        match list(ctx, &run.bucket, &run.prefix, &segment.checkpoint, ctx.config.scan_page).await {
             Ok(listing) => break listing,
             Err(error) if attempt >= 5 => return Err(error),
             Err(_) => crate::state::pause(attempt + 3).await,

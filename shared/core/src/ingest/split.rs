@@ -29,7 +29,7 @@ pub(super) async fn split(
     prefix: &str,
     want: usize,
 ) -> Result<Vec<(String, String)>> {
-    let first = list(ctx, bucket, prefix, "", None, ctx.config.scan_page).await?;
+    let first = list(ctx, bucket, prefix, "", ctx.config.scan_page).await?;
     let Some(key) = first.keys.into_iter().next().filter(|_| want > 1 && first.truncated) else {
         return Ok(vec![(String::new(), String::new())]);
     };
@@ -73,7 +73,7 @@ impl Prober<'_> {
     /// The first key with a prefix after a text.
     async fn after(&mut self, prefix: &str, text: &str) -> Result<Option<String>> {
         self.calls += 1;
-        let page = list(self.ctx, self.bucket, prefix, text, None, 1).await?;
+        let page = list(self.ctx, self.bucket, prefix, text, 1).await?;
         Ok(page.keys.into_iter().next())
     }
 
@@ -90,7 +90,7 @@ impl Prober<'_> {
                 let prefix = format!("{common}{c}");
                 text = format!("{prefix}{LAST}");
                 self.calls += 1;
-                let page = list(self.ctx, self.bucket, &prefix, "", None, self.ctx.config.scan_page).await?;
+                let page = list(self.ctx, self.bucket, &prefix, "", self.ctx.config.scan_page).await?;
                 parts.push(Branch { prefix, first: key, weight: 0.0, is_large: page.truncated });
             }
             match self.after(&common, &text).await? {
@@ -153,7 +153,6 @@ fn ranges(branches: &[Branch], want: usize) -> Vec<(String, String)> {
 /// One page of a listing.
 pub(super) struct Listing {
     pub(super) keys: Vec<String>,
-    pub(super) prefixes: Vec<String>,
     pub(super) objects: Vec<aws_sdk_s3::types::Object>,
     pub(super) truncated: bool,
 }
@@ -164,7 +163,6 @@ pub(super) async fn list(
     bucket: &str,
     prefix: &str,
     start_after: &str,
-    delimiter: Option<&str>,
     max_keys: i32,
 ) -> Result<Listing> {
     ctx.usage.s3_list();
@@ -174,7 +172,6 @@ pub(super) async fn list(
         .bucket(bucket)
         .set_prefix(Some(prefix.to_owned()).filter(|p| !p.is_empty()))
         .set_start_after(Some(start_after.to_owned()).filter(|key| !key.is_empty()))
-        .set_delimiter(delimiter.map(str::to_owned))
         .encoding_type(EncodingType::Url)
         .max_keys(max_keys)
         .send()
@@ -183,13 +180,6 @@ pub(super) async fn list(
     let objects = reply.contents.unwrap_or_default();
     Ok(Listing {
         keys: objects.iter().filter_map(|object| object.key()).map(decode_key).collect(),
-        prefixes: reply
-            .common_prefixes
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|prefix| prefix.prefix())
-            .map(decode_key)
-            .collect(),
         objects,
         truncated: reply.is_truncated.unwrap_or(false),
     })
