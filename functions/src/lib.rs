@@ -5,10 +5,7 @@
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse, SecretsManagerKeys, StaticKeys};
-use mediadex_core::ingest::{
-    BatchReply, Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event,
-};
-use mediadex_core::model::request_id;
+use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
 use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::{Code, Context, telemetry};
 use serde_json::{Value, json};
@@ -37,55 +34,50 @@ fn fail(action: &str, id: &str, error: mediadex_core::Error) -> Failure {
     Failure(error)
 }
 
+/// Answers events until the process ends: what every function but the gateway
+/// does. `answer` gets the event and the request's id; the context is built
+/// once and lives as long as the process.
+fn run<F, A>(name: &'static str, answer: F) -> Run
+where
+    F: Fn(&'static Context, Value, String) -> A + Copy + Send + 'static,
+    A: Future<Output = mediadex_core::Result<Value>> + Send + 'static,
+{
+    Box::pin(async move {
+        telemetry::init_json();
+        let ctx: &'static Context = Box::leak(Box::new(Context::from_env().await));
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+            let id = event.context.request_id;
+            answer(ctx, event.payload, id.clone()).await.map_err(|error| fail(name, &id, error))
+        }))
+        .await
+    })
+}
+
+/// An answer as JSON.
+fn encode(answer: impl serde::Serialize) -> mediadex_core::Result<Value> {
+    serde_json::to_value(answer).map_err(mediadex_core::Error::internal)
+}
+
 /// Runs the function of one operation: its event is the parameters as JSON,
 /// its answer the API's reply. Whoever may invoke the function may do this.
 ///
 /// # Errors
 /// When the runtime's API fails, or there is no such operation.
 pub fn run_operation(name: &'static str) -> Run {
-    Box::pin(async move {
-        telemetry::init_json();
-        let ctx = Context::from_env().await;
-        let row = operation(name).ok_or_else(|| format!("there is no operation {name}"))?;
-        let ctx = &ctx;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-            let id = request_id();
-            let params = match event.payload {
-                Value::Object(params) => params,
-                Value::Null => Params::new(),
-                _ => {
-                    let error = mediadex_core::Error::invalid_argument(
-                        "The event must be a JSON object of parameters.",
-                    );
-                    return Err(fail(name, &id, error));
-                }
-            };
-            row.run(ctx, &Call { request_id: id.clone() }, params)
-                .await
-                .map(Value::Object)
-                .map_err(|error| fail(name, &id, error))
-        }))
-        .await
-    })
-}
-
-/// What a worker does with one event.
-type Work =
-    for<'a> fn(
-        &'a Context,
-        Value,
-    ) -> std::pin::Pin<Box<dyn Future<Output = mediadex_core::Result<BatchReply>> + Send + 'a>>;
-
-fn run_worker(name: &'static str, work: Work) -> Run {
-    Box::pin(async move {
-        telemetry::init_json();
-        let ctx = Context::from_env().await;
-        let ctx = &ctx;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-            let id = event.context.request_id;
-            work(ctx, event.payload).await.map_err(|error| fail(name, &id, error))
-        }))
-        .await
+    let Some(row) = operation(name) else {
+        return Box::pin(async move { Err(format!("there is no operation {name}").into()) });
+    };
+    run(name, move |ctx, event, request_id| async move {
+        let params = match event {
+            Value::Object(params) => params,
+            Value::Null => Params::new(),
+            _ => {
+                return Err(mediadex_core::Error::invalid_argument(
+                    "The event must be a JSON object of parameters.",
+                ));
+            }
+        };
+        row.run(ctx, &Call { request_id }, params).await.map(Value::Object)
     })
 }
 
@@ -94,7 +86,7 @@ fn run_worker(name: &'static str, work: Work) -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_object_events() -> Run {
-    run_worker("on-object-event", on_object_event)
+    run("on-object-event", |ctx, event, _| async move { encode(on_object_event(ctx, event).await?) })
 }
 
 /// Runs the worker for index tasks.
@@ -102,7 +94,7 @@ pub fn run_object_events() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
-    run_worker("on-work", run_work_event)
+    run("on-work", |ctx, event, _| async move { encode(run_work_event(ctx, event).await?) })
 }
 
 /// Runs what is done by the clock. Whatever the event says, it is time.
@@ -110,16 +102,7 @@ pub fn run_work() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_schedule() -> Run {
-    Box::pin(async move {
-        telemetry::init_json();
-        let ctx = Context::from_env().await;
-        let ctx = &ctx;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-            let id = event.context.request_id;
-            on_schedule(ctx, Due::ByClock).await.map_err(|error| fail("on-schedule", &id, error))
-        }))
-        .await
-    })
+    run("on-schedule", |ctx, _, _| async move { encode(on_schedule(ctx, Due::ByClock).await?) })
 }
 
 /// Runs a step of a scan.
@@ -127,21 +110,11 @@ pub fn run_schedule() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_scan() -> Run {
-    Box::pin(async move {
-        telemetry::init_json();
-        let ctx = Context::from_env().await;
-        let ctx = &ctx;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-            let id = event.context.request_id;
-            let step: ScanStep = serde_json::from_value(event.payload).map_err(|error| {
-                let error = mediadex_core::Error::invalid_argument(format!(
-                    "The event is no step of a scan: {error}"
-                ));
-                fail("scan", &id, error)
-            })?;
-            run_step(ctx, step, &id).await.map_err(|error| fail("scan", &id, error))
-        }))
-        .await
+    run("scan", |ctx, event, id| async move {
+        let step: ScanStep = serde_json::from_value(event).map_err(|error| {
+            mediadex_core::Error::invalid_argument(format!("The event is no step of a scan: {error}"))
+        })?;
+        encode(run_step(ctx, step, &id).await?)
     })
 }
 

@@ -1,11 +1,11 @@
 //! Bindings: `DSID#{dataset id}` / `B#{bucket}`, and the routing of events:
 //! `BKT#{bucket}` / `{dataset id}`. Both are written in one transaction.
 
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnConsumedCapacity, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
-use super::db::{Cancel, Db, TransactError, key, n, s, store_error, to_item};
+use super::db::{Cancel, Db, TransactError, key, n, s, to_item};
 use crate::error::{Error, Result};
 use crate::model::{BindingPhase, BindingState, BindingView, Reconcile, Timestamp};
 
@@ -204,7 +204,7 @@ impl Db {
         reason: &str,
     ) -> Result<bool> {
         let value = |value| serde_dynamo::to_attribute_value(value).map_err(Error::internal);
-        let reply = self
+        let update = self
             .client
             .update_item()
             .table_name(self.state_table())
@@ -225,28 +225,14 @@ impl Db {
             )
             .expression_attribute_values(":reason", s(reason))
             .expression_attribute_values(":now", s(Timestamp::now().to_string()))
-            .expression_attribute_values(":run", s(run))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                Ok(true)
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(false);
-                }
-                Err(store_error(error))
-            }
-        }
+            .expression_attribute_values(":run", s(run));
+        Ok(self.update_if(update).await?.is_some())
     }
 
     /// Notes that a scan for differences begins at `now`; `false` when somebody
     /// else began one meanwhile.
     pub async fn claim_reconcile(&self, binding: &Binding, now: i64) -> Result<bool> {
-        let reply = self
+        let update = self
             .client
             .update_item()
             .table_name(self.state_table())
@@ -255,22 +241,8 @@ impl Db {
             .condition_expression("run = :run AND (attribute_not_exists(reconciled) OR reconciled = :last)")
             .expression_attribute_values(":run", s(&binding.run))
             .expression_attribute_values(":last", n(binding.reconciled))
-            .expression_attribute_values(":now", n(now))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                Ok(true)
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(false);
-                }
-                Err(store_error(error))
-            }
-        }
+            .expression_attribute_values(":now", n(now));
+        Ok(self.update_if(update).await?.is_some())
     }
 
     /// Stores a changed binding with a new current run, and lets its events

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, TransactWriteItem, WriteRequest,
+    AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue, TransactWriteItem, WriteRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -308,9 +310,7 @@ impl Db {
             .update_item()
             .table_name(self.state_table())
             .set_key(Some(key(pk, sk)))
-            .condition_expression("attribute_exists(PK)")
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            .condition_expression("attribute_exists(PK)");
         let mut expression = Vec::with_capacity(attributes.len());
         for (index, (name, value)) in attributes.into_iter().enumerate() {
             expression.push(format!("#a{index} = :a{index}"));
@@ -318,18 +318,38 @@ impl Db {
                 .expression_attribute_names(format!("#a{index}"), name)
                 .expression_attribute_values(format!(":a{index}"), value);
         }
-        let reply = update.update_expression(format!("SET {}", expression.join(", "))).send().await;
-        match reply {
+        let update = update.update_expression(format!("SET {}", expression.join(", ")));
+        self.update_if(update).await?.map(from_item).transpose()
+    }
+
+    /// Sends a write with a condition; `false` when the condition did not hold.
+    pub(crate) async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool> {
+        match put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
             Ok(reply) => {
                 self.usage.writes(&reply.consumed_capacity);
-                reply.attributes.map(from_item).transpose()
+                Ok(true)
             }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(None);
-                }
-                Err(store_error(error))
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(false)
             }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    /// Sends a change of an item; gives the item as it is now, or `None` when
+    /// the change's condition did not hold.
+    pub(crate) async fn update_if(&self, update: UpdateItemFluentBuilder) -> Result<Option<Item>> {
+        let update =
+            update.return_values(ReturnValue::AllNew).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match update.send().await {
+            Ok(reply) => {
+                self.usage.writes(&reply.consumed_capacity);
+                Ok(Some(reply.attributes.unwrap_or_default()))
+            }
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(None)
+            }
+            Err(error) => Err(store_error(error)),
         }
     }
 
@@ -339,28 +359,14 @@ impl Db {
     pub(crate) async fn put_new(&self, mut item: Item) -> Result<bool> {
         let mark = s(crate::model::run_id());
         item.insert("mark".into(), mark.clone());
-        let reply = self
+        let put = self
             .client
             .put_item()
             .table_name(self.state_table())
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(PK) OR mark = :mark")
-            .expression_attribute_values(":mark", mark)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                Ok(true)
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(false);
-                }
-                Err(store_error(error))
-            }
-        }
+            .expression_attribute_values(":mark", mark);
+        self.put_if(put).await
     }
 
     /// Writes an item whatever is there.

@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use serde::{Deserialize, Serialize};
 
-use super::db::{Db, Item, from_item, key, n, s, store_error, to_item, ttl_in_days};
+use super::db::{Db, Item, from_item, key, n, s, to_item, ttl_in_days};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::simulation::{Safeguard, is_off};
@@ -205,7 +204,7 @@ impl Db {
         }
         run.segments = u32::try_from(segments.len()).unwrap_or(u32::MAX);
         run.status = RunStatus::Planned;
-        let reply = self
+        let put = self
             .client
             .put_item()
             .table_name(self.state_table())
@@ -215,22 +214,8 @@ impl Db {
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#plan", "plan")
             .expression_attribute_values(":created", status_value(RunStatus::Created)?)
-            .expression_attribute_values(":plan", s(&run.plan))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                Ok(true)
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(false);
-                }
-                Err(store_error(error))
-            }
-        }
+            .expression_attribute_values(":plan", s(&run.plan));
+        self.put_if(put).await
     }
 
     /// Stores how a run ended, and that it is open no more.
@@ -270,7 +255,7 @@ impl Db {
         seconds: i64,
     ) -> Result<Option<Segment>> {
         let now = Timestamp::now().millis();
-        let reply = self
+        let update = self
             .client
             .update_item()
             .table_name(self.state_table())
@@ -280,23 +265,8 @@ impl Db {
             .expression_attribute_values(":me", s(holder))
             .expression_attribute_values(":until", n(now + seconds * 1000))
             // Without the safeguard every lease has always run out.
-            .expression_attribute_values(":now", n(if is_off(Safeguard::Lease) { i64::MAX } else { now }))
-            .return_values(ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                reply.attributes.map(from_item).transpose()
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(None);
-                }
-                Err(store_error(error))
-            }
-        }
+            .expression_attribute_values(":now", n(if is_off(Safeguard::Lease) { i64::MAX } else { now }));
+        self.update_if(update).await?.map(from_item).transpose()
     }
 
     /// Moves a segment's checkpoint; `false` when the lease was lost.
@@ -308,25 +278,13 @@ impl Db {
             put =
                 put.condition_expression("lease = :me").expression_attribute_values(":me", s(&segment.lease));
         }
-        let reply = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                Ok(true)
-            }
-            Err(error) => {
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Ok(false);
-                }
-                Err(store_error(error))
-            }
-        }
+        self.put_if(put).await
     }
 
     /// Notes how many files of a segment are missing so far, and gives the sum
     /// over all segments.
     pub async fn note_missing(&self, run: &str, segment: u32, count: i64) -> Result<i64> {
-        let reply = self
+        let update = self
             .client
             .update_item()
             .table_name(self.state_table())
@@ -335,14 +293,8 @@ impl Db {
             // A reserved word.
             .expression_attribute_names("#missing", "missing")
             .expression_attribute_names("#segment", segment.to_string())
-            .expression_attribute_values(":count", n(count))
-            .return_values(ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(store_error)?;
-        self.usage.writes(&reply.consumed_capacity);
-        let run: Run = from_item(reply.attributes.unwrap_or_default())?;
+            .expression_attribute_values(":count", n(count));
+        let run: Run = from_item(self.update_if(update).await?.unwrap_or_default())?;
         Ok(run.missing.values().sum())
     }
 }

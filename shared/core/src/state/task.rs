@@ -2,10 +2,9 @@
 //! task is written before its caller gets an answer: whatever crashes then,
 //! the work can be found and done.
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use serde::{Deserialize, Serialize};
 
-use super::db::{Db, Item, s, store_error, task_ttl, to_item};
+use super::db::{Db, Item, s, task_ttl, to_item};
 use crate::error::{Error, Result};
 use crate::model::{InputFile, TaskStatus, TaskView, Timestamp};
 
@@ -140,29 +139,15 @@ impl Db {
     /// Stores the end of a task, once: a second finisher finds it finished and
     /// gets `false`.
     pub async fn finish_task(&self, task: &Task) -> Result<bool> {
-        let reply = self
+        let put = self
             .client
             .put_item()
             .table_name(self.state_table())
             .set_item(Some(to_item(task)?))
             .condition_expression("#status = :running")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":running", s("Running"))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let written = match reply {
-            Ok(reply) => {
-                self.usage.writes(&reply.consumed_capacity);
-                true
-            }
-            Err(error) => {
-                if !error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) {
-                    return Err(store_error(error));
-                }
-                false
-            }
-        };
+            .expression_attribute_values(":running", s("Running"));
+        let written = self.put_if(put).await?;
         self.forget_open_task(&task.project, &task.id).await?;
         Ok(written)
     }
