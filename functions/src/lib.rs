@@ -4,10 +4,10 @@
 //! call's error (`panic = "unwind"`), not the end of the process.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse, SecretsManagerKeys, StaticKeys};
+use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
 use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
 use mediadex_core::operation::{Call, Params, operation};
-use mediadex_core::{Code, Context, telemetry};
+use mediadex_core::{Context, telemetry};
 use serde_json::{Value, json};
 
 /// A function's whole life. Boxed, because its type is deeper than the compiler
@@ -77,7 +77,7 @@ pub fn run_operation(name: &'static str) -> Run {
                 ));
             }
         };
-        row.run(ctx, &Call { request_id }, params).await.map(Value::Object)
+        row.run(ctx, &Call::new(request_id), params).await.map(Value::Object)
     })
 }
 
@@ -126,27 +126,16 @@ pub fn run_gateway() -> Run {
     Box::pin(async move {
         telemetry::init_json();
         let ctx = Context::from_env().await;
-        let gateway = &match &ctx.config.access_keys_secret {
-            Some(secret) => {
-                let sdk = mediadex_core::context::sdk_config().await;
-                Gateway::new(ctx.clone(), std::sync::Arc::new(SecretsManagerKeys::new(&sdk, secret)))
-            }
-            // For `cargo lambda watch` beside the local cloud.
-            None => {
-                match (std::env::var("MEDIADEX_ACCESS_KEY_ID"), std::env::var("MEDIADEX_ACCESS_KEY_SECRET")) {
-                    (Ok(id), Ok(secret)) => {
-                        Gateway::new(ctx.clone(), std::sync::Arc::new(StaticKeys::single(&id, &secret)))
-                    }
-                    _ => return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into()),
-                }
-            }
-        };
+        if ctx.config.access_keys_secret.is_none() && ctx.config.access_key.is_none() {
+            return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into());
+        }
+        let gateway = &Gateway::new(ctx);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let answer = match read_request(&event.payload) {
                 Some(request) => gateway.handle(request).await,
                 None => {
-                    let code = Code::InvalidArgument.text();
-                    HttpResponse::json(400, &json!({"Code": code, "Message": "not an HTTP request"}), "")
+                    let error = mediadex_core::Error::invalid_argument("The event is no HTTP request.");
+                    gateway.refuse("/", &error)
                 }
             };
             Ok::<Value, Error>(write_response(answer))

@@ -8,14 +8,14 @@ use clap::Args;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use mediadex_core::gateway::sign_acs3;
+use mediadex_core::gateway::{Credentials, sign_acs3};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
 use crate::DEFAULT_PORT;
 
 /// Where the API is, and the key to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Api {
     /// `http://host:port` or `https://host`.
     pub endpoint: String,
@@ -23,6 +23,15 @@ pub struct Api {
     pub access_key_id: String,
     /// Its secret.
     pub access_key_secret: String,
+    /// The security token of a temporary key.
+    pub security_token: Option<String>,
+}
+
+/// Without the secrets.
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 /// The access key, which the server and its clients read alike.
@@ -44,6 +53,9 @@ struct Key {
         hide_env_values = true
     )]
     secret: String,
+    /// The security token of a temporary key.
+    #[arg(long = "security-token", env = "MEDIADEX_SECURITY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 /// Where the API is and the key to it, as options of the command line.
@@ -63,6 +75,7 @@ impl Target {
             endpoint: self.endpoint.clone(),
             access_key_id: self.key.id.clone(),
             access_key_secret: self.key.secret.clone(),
+            security_token: self.key.token.clone(),
         }
     }
 }
@@ -84,9 +97,13 @@ impl Api {
     pub async fn call(&self, action: &str, params: &Params) -> anyhow::Result<Reply> {
         let uri: http::Uri = self.endpoint.parse().with_context(|| format!("{} is no URL", self.endpoint))?;
         let Some(authority) = uri.authority() else { bail!("{} is no URL with a host", self.endpoint) };
-        let signed =
-            sign_acs3(authority.as_str(), action, params, &self.access_key_id, &self.access_key_secret)
-                .map_err(|error| anyhow::anyhow!(error.internal_text()))?;
+        let credentials = Credentials {
+            access_key_id: &self.access_key_id,
+            secret: &self.access_key_secret,
+            security_token: self.security_token.as_deref(),
+        };
+        let signed = sign_acs3(authority.as_str(), action, params, credentials)
+            .map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let target = format!("{}{}", self.endpoint.trim_end_matches('/'), signed.target);
         let mut request = http::Request::post(target);
         for (name, value) in &signed.headers {

@@ -1,14 +1,15 @@
 //! The process as a whole: endpoints, context, workers, and their end.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use aws_credential_types::Credentials;
-use mediadex_core::gateway::{Gateway, StaticKeys};
+use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
+use mediadex_core::keys::{Keys, Policy, SealingKey};
 use mediadex_core::{Config, Context, state};
 use mediadex_s3::{Notice, Options, Sink, Store};
 use tokio::net::TcpListener;
@@ -22,6 +23,12 @@ use crate::{api, dynamodb, events, replica, sns, work};
 
 /// The queue that buckets of the local cloud send their events to.
 const OBJECT_QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:mediadex-objects";
+
+/// The file of the sealing key in the state directory.
+const SEALING_KEY: &str = "sealing.key";
+
+/// The access key where none is set: id and secret.
+pub const DEFAULT_KEY: (&str, &str) = ("mediadex", "mediadex-secret");
 
 /// Where state is kept.
 #[derive(Debug, Clone)]
@@ -38,9 +45,12 @@ pub struct CloudOptions {
     /// The API's port; S3, DynamoDB and SNS take the three after it. 0: any
     /// four free ports.
     pub port: u16,
+    /// The address of all endpoints. Others than the loopback's are refused
+    /// while the access key is the one that everybody knows.
+    pub bind: IpAddr,
     /// Where state is kept.
     pub state: StateDir,
-    /// The access key of the API and of the S3 and SNS endpoints.
+    /// The access key of all endpoints; the API has more, once they are made.
     pub access_key_id: String,
     /// Its secret.
     pub access_key_secret: String,
@@ -52,9 +62,10 @@ impl Default for CloudOptions {
     fn default() -> Self {
         Self {
             port: 0,
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             state: StateDir::Ephemeral,
-            access_key_id: "mediadex".into(),
-            access_key_secret: "mediadex-secret".into(),
+            access_key_id: DEFAULT_KEY.0.into(),
+            access_key_secret: DEFAULT_KEY.1.into(),
             config: local_config(),
         }
     }
@@ -99,21 +110,58 @@ pub struct Cloud {
     pub store: Store,
     /// The scans that are under way.
     pub scans: Scans,
+    /// The file with the key that secrets in the store are sealed with.
+    pub sealing_key: PathBuf,
     stop: CancellationToken,
     tasks: JoinSet<()>,
     _lock: Option<std::fs::File>,
     _temporary: Option<tempfile::TempDir>,
 }
 
-async fn bind(port: u16) -> anyhow::Result<TcpListener> {
-    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("port {port} of 127.0.0.1 is taken; choose another with --port"))?;
+async fn bind(address: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| {
+        format!("port {port} of {address} cannot be had; choose another with --port or --bind")
+    })?;
     // Accepted connections inherit it; without it, answers wait for
     // acknowledgements that the client delays.
     socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
     Ok(listener)
+}
+
+/// Where a listener is reached from this machine.
+fn reached(listener: &TcpListener) -> std::io::Result<SocketAddr> {
+    let mut address = listener.local_addr()?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        _ => {}
+    }
+    Ok(address)
+}
+
+/// The key that secrets in the store are sealed with, made at the first start:
+/// beside the store, for its owner's eyes only.
+fn sealing_key(directory: &Path) -> anyhow::Result<SealingKey> {
+    let path = directory.join(SEALING_KEY);
+    let parse = |text: &str| SealingKey::parse(text).map_err(|error| anyhow::anyhow!(error.internal_text()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => return parse(&text).with_context(|| format!("{} cannot be used", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+    let text = hex::encode(rand::random::<[u8; 32]>());
+    // Whole or not at all: a part of a key would lock out every key sealed later.
+    let mut file = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.permissions(std::fs::Permissions::from_mode(0o600));
+    }
+    let mut file = file.tempfile_in(directory)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    parse(&text)
 }
 
 /// Takes the state directory for this process alone.
@@ -138,6 +186,12 @@ impl Cloud {
     /// # Errors
     /// When a port is taken, the state is in use or a folder cannot be served.
     pub async fn start(options: CloudOptions, folders: &[(String, PathBuf)]) -> anyhow::Result<Self> {
+        if !options.bind.is_loopback() && options.access_key_secret == DEFAULT_KEY.1 {
+            bail!(
+                "{} can be reached from other machines, and everybody knows the default access key: set MEDIADEX_ACCESS_KEY_ID and MEDIADEX_ACCESS_KEY_SECRET first",
+                options.bind
+            );
+        }
         let (directory, temporary, held) = match &options.state {
             StateDir::Path(path) => (path.clone(), None, Some(lock(path)?)),
             StateDir::Ephemeral => {
@@ -150,21 +204,32 @@ impl Cloud {
             port => [port, port + 1, port + 2, port + 3],
         };
         let [api_port, s3_port, dynamodb_port, sns_port] = ports;
-        let api_listener = bind(api_port).await?;
-        let s3_listener = bind(s3_port).await?;
-        let dynamodb_listener = bind(dynamodb_port).await?;
-        let sns_listener = bind(sns_port).await?;
+        let api_listener = bind(options.bind, api_port).await?;
+        let s3_listener = bind(options.bind, s3_port).await?;
+        let dynamodb_listener = bind(options.bind, dynamodb_port).await?;
+        let sns_listener = bind(options.bind, sns_port).await?;
+        let database_listener = dynamodb::hidden().await?;
+        socket2::SockRef::from(&database_listener).set_tcp_nodelay(true)?;
+        let database = database_listener.local_addr()?;
         let endpoints = Endpoints {
-            api: api_listener.local_addr()?,
-            s3: s3_listener.local_addr()?,
-            dynamodb: dynamodb_listener.local_addr()?,
-            sns: sns_listener.local_addr()?,
+            api: reached(&api_listener)?,
+            s3: reached(&s3_listener)?,
+            dynamodb: reached(&dynamodb_listener)?,
+            sns: reached(&sns_listener)?,
         };
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
 
         let ephemeral = matches!(options.state, StateDir::Ephemeral);
-        dynamodb::serve(&mut tasks, dynamodb_listener, &directory, ephemeral, stop.clone()).await?;
+        dynamodb::serve(&mut tasks, database_listener, &directory, ephemeral, stop.clone()).await?;
+        dynamodb::guard(
+            &mut tasks,
+            dynamodb_listener,
+            database,
+            &options.access_key_id,
+            &options.access_key_secret,
+            stop.clone(),
+        );
 
         let (sink, notices) = notices();
         let s3_directory = directory.join("s3");
@@ -195,16 +260,30 @@ impl Cloud {
         sns::serve(&mut tasks, sns_listener, topics, stop.clone());
 
         let (dispatch, works) = LocalDispatch::new();
-        let ctx = context(&options, endpoints, &dynamodb::path(&directory), Arc::new(dispatch));
+        let keys = Keys::default()
+            .with(&options.access_key_id, &options.access_key_secret, Policy::everything())
+            .sealed_with(sealing_key(&directory)?);
+        let ctx = context(&options, endpoints, database, &dynamodb::path(&directory), Arc::new(dispatch))
+            .with_keys(keys);
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let scans = Scans::new(ctx.clone(), stop.clone());
         work::run(&mut tasks, ctx.clone(), scans.clone(), works, stop.clone());
         work::tick(&mut tasks, ctx.clone(), stop.clone());
         events::run(&mut tasks, ctx.clone(), scans.clone(), notices, stop.clone());
 
-        let keys = StaticKeys::single(&options.access_key_id, &options.access_key_secret);
-        api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone(), Arc::new(keys)), stop.clone());
-        let cloud = Self { ctx, endpoints, store, scans, stop, tasks, _lock: held, _temporary: temporary };
+        api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone()), stop.clone());
+        let sealing_key = directory.join(SEALING_KEY);
+        let cloud = Self {
+            ctx,
+            endpoints,
+            store,
+            scans,
+            sealing_key,
+            stop,
+            tasks,
+            _lock: held,
+            _temporary: temporary,
+        };
         // Folders are scanned by whoever serves them.
         cloud.take_up(folders.iter().map(|(bucket, _)| bucket.clone()).collect()).await?;
         Ok(cloud)
@@ -248,7 +327,8 @@ fn notices() -> (Sink, mpsc::UnboundedReceiver<Notice>) {
 fn context(
     options: &CloudOptions,
     endpoints: Endpoints,
-    database: &Path,
+    database: SocketAddr,
+    file: &Path,
     dispatch: Arc<LocalDispatch>,
 ) -> Context {
     let credentials =
@@ -264,8 +344,8 @@ fn context(
         ))
         .build();
     let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
-        .http_client(replica::reading(database, http))
-        .endpoint_url(format!("http://{}", endpoints.dynamodb))
+        .http_client(replica::reading(file, http))
+        .endpoint_url(format!("http://{database}"))
         .build();
     let s3 = aws_sdk_s3::config::Builder::from(&sdk)
         .endpoint_url(format!("http://{}", endpoints.s3))

@@ -1,13 +1,31 @@
 //! The DynamoDB endpoint: dynoxide, over SQLite in the state directory.
 //! Clients of this process read ranges beside it, see `replica.rs`.
+//!
+//! dynoxide's own server takes any key and answers pages of any origin, so it
+//! is not what others see. It listens where nobody looks: on a random address
+//! of the loopback network, which has 16 million, or where a system has but one
+//! of them, on a random port. Others come through a guard that wants every
+//! request signed.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, Response, StatusCode, header};
+use bytes::Bytes;
 use dynoxide::Database;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::sigv4;
 
 /// Threads of the endpoint: one works in the database, the others read requests
 /// and write replies.
@@ -16,6 +34,109 @@ const THREADS: usize = 3;
 /// Where the database of a state directory is.
 pub(crate) fn path(directory: &Path) -> PathBuf {
     directory.join("dynamodb.sqlite")
+}
+
+/// Bytes of a request: what DynamoDB takes, 16 MB, and its frame.
+const MAX_BODY: usize = 17 * 1024 * 1024;
+
+/// A listener for the database itself.
+///
+/// # Errors
+/// When no port is free.
+pub(crate) async fn hidden() -> std::io::Result<TcpListener> {
+    let [_, second, third, fourth] = rand::random::<u32>().to_be_bytes();
+    let hidden = Ipv4Addr::new(127, second, third, fourth.clamp(1, 254));
+    match TcpListener::bind(SocketAddr::new(IpAddr::V4(hidden), 0)).await {
+        Ok(listener) => Ok(listener),
+        // macOS has 127.0.0.1 alone.
+        Err(_) => TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await,
+    }
+}
+
+/// The guard before the database.
+#[derive(Clone)]
+struct Guard {
+    database: SocketAddr,
+    access_key_id: String,
+    secret: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// Serves others: what is signed with the key goes to the database.
+pub(crate) fn guard(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    database: SocketAddr,
+    access_key_id: &str,
+    secret: &str,
+    stop: CancellationToken,
+) {
+    let guard = Guard {
+        database,
+        access_key_id: access_key_id.to_owned(),
+        secret: secret.to_owned(),
+        client: Client::builder(TokioExecutor::new()).build_http(),
+    };
+    let router = Router::new().fallback(pass).with_state(guard);
+    tasks.spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the DynamoDB endpoint ended");
+        }
+    });
+}
+
+/// An error as DynamoDB writes it.
+fn fault(status: StatusCode, kind: &str, message: &str) -> Response<Body> {
+    let body = serde_json::json!({
+        "__type": format!("com.amazon.coral.service#{kind}"), "message": message
+    });
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = axum::http::HeaderValue::from_static("application/x-amz-json-1.0");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+async fn pass(State(guard): State<Guard>, request: Request) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+        return fault(StatusCode::PAYLOAD_TOO_LARGE, "SerializationException", "The request is too large.");
+    };
+    if !sigv4::is_signed(&head, &body, &guard.access_key_id, &guard.secret) {
+        return fault(
+            StatusCode::BAD_REQUEST,
+            "UnrecognizedClientException",
+            "The request must be signed with the access key of the local cloud.",
+        );
+    }
+    // Pages of other origins get no leave to read the answer.
+    head.headers.remove(header::ORIGIN);
+    head.headers.remove(header::HOST);
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let Ok(uri) = format!("http://{}{target}", guard.database).parse() else {
+        return fault(StatusCode::BAD_REQUEST, "SerializationException", "The path is not valid.");
+    };
+    head.uri = uri;
+    match guard.client.request(Request::from_parts(head, Full::new(body))).await {
+        Ok(answer) => {
+            let (mut head, body) = answer.into_parts();
+            let allowed: Vec<HeaderName> = head
+                .headers
+                .keys()
+                .filter(|name| name.as_str().starts_with("access-control-"))
+                .cloned()
+                .collect();
+            for name in allowed {
+                head.headers.remove(name);
+            }
+            Response::from_parts(head, Body::new(body))
+        }
+        Err(error) => {
+            tracing::error!(%error, "the database does not answer");
+            fault(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "The database does not answer.")
+        }
+    }
 }
 
 /// Serves the database until told to stop. What is `ephemeral` is not worth

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod find;
 pub mod folders;
 pub mod inspect;
+pub mod keys;
 pub mod load;
 pub mod redrive;
 pub mod runtime_api;

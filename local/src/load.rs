@@ -118,6 +118,7 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<String> {
             endpoint: format!("http://127.0.0.1:{}", args.port),
             access_key_id: KEY.into(),
             access_key_secret: SECRET.into(),
+            security_token: None,
         },
         s3: s3_client(args.port + 1),
         stop: AtomicBool::new(false),

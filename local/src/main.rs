@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use mediadex::client::{Target, read_arguments};
-use mediadex::cloud::{CloudOptions, StateDir, local_config};
+use mediadex::cloud::{CloudOptions, DEFAULT_KEY, StateDir, local_config};
 use mediadex::up::UpOptions;
-use mediadex::{DEFAULT_PORT, bench, folders, inspect, load, redrive, search, up};
+use mediadex::{DEFAULT_PORT, bench, folders, inspect, keys, load, redrive, search, up};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
@@ -35,6 +35,8 @@ enum Command {
     Find(search::Find),
     /// Print the metadata of files, folders or objects, without an index.
     Inspect(inspect::Inspect),
+    /// Make and manage access keys, temporary keys and tokens.
+    Keys(Keys),
     /// Try again what could not be read.
     Redrive(Redrive),
     /// Write objects to a local cloud of its own, kill it, and check its index.
@@ -48,9 +50,13 @@ struct Up {
     /// Folders to index; each becomes a bucket and a dataset of its name.
     #[arg(value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// Port of the API on 127.0.0.1; S3, DynamoDB and SNS take the three after it.
+    /// Port of the API; S3, DynamoDB and SNS take the three after it.
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
+    /// Address of all endpoints. Others than the loopback's want an access key
+    /// of your own.
+    #[arg(long, env = "MEDIADEX_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
+    bind: std::net::IpAddr,
     /// Where to keep state. By default in the user's data directory, for each
     /// set of folders apart.
     #[arg(long, value_name = "PATH", conflicts_with = "ephemeral")]
@@ -73,6 +79,14 @@ struct Call {
     /// Parameters as one JSON object; those given as Key=value are put on top.
     #[arg(long, value_name = "JSON")]
     body: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args)]
+struct Keys {
+    #[command(subcommand)]
+    command: keys::KeysCommand,
     #[command(flatten)]
     target: Target,
 }
@@ -105,6 +119,7 @@ fn main() -> ExitCode {
             Command::Call(call) => run_call(call).await,
             Command::Find(find) => search::run(find).await,
             Command::Inspect(args) => inspect::run(args).await,
+            Command::Keys(args) => run_keys(args).await,
             Command::Redrive(args) => run_redrive(args).await,
             Command::Load(args) => run_load(args).await,
             Command::Bench(bench) => bench::run(bench).await.map(|()| ExitCode::SUCCESS),
@@ -137,9 +152,10 @@ async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
     }
     let cloud = CloudOptions {
         port: args.port,
+        bind: args.bind,
         state,
-        access_key_id: variable("MEDIADEX_ACCESS_KEY_ID", "mediadex"),
-        access_key_secret: variable("MEDIADEX_ACCESS_KEY_SECRET", "mediadex-secret"),
+        access_key_id: variable("MEDIADEX_ACCESS_KEY_ID", DEFAULT_KEY.0),
+        access_key_secret: variable("MEDIADEX_ACCESS_KEY_SECRET", DEFAULT_KEY.1),
         config: local_config(),
     };
     up::run(UpOptions { folders: args.folders, cloud, json: args.json }).await?;
@@ -155,6 +171,12 @@ async fn run_load(args: load::LoadArgs) -> anyhow::Result<ExitCode> {
 #[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn run_redrive(command: Redrive) -> anyhow::Result<ExitCode> {
     println!("{}", redrive::redrive(command.args, command.target.api()).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
+async fn run_keys(args: Keys) -> anyhow::Result<ExitCode> {
+    println!("{}", keys::run(args.command, args.target.api()).await?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -55,7 +55,7 @@ fn text(error: Error) -> anyhow::Error {
 /// Runs an operation in process; `Ok(false)` where what it makes is there already.
 async fn ensure(ctx: &Context, action: &str, params: Params) -> anyhow::Result<bool> {
     let row = operation(action).with_context(|| format!("there is no operation {action}"))?;
-    match row.run(ctx, &Call { request_id: request_id() }, params).await {
+    match row.run(ctx, &Call::new(request_id()), params).await {
         Ok(_) => Ok(true),
         Err(error) if error.code() == &Code::ResourceAlreadyExists => Ok(false),
         Err(error) => Err(text(error)).with_context(|| format!("{action} failed")),

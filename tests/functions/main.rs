@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mediadex::cloud::{Cloud, CloudOptions};
 use mediadex::runtime_api::{environment, invoke};
-use mediadex_core::gateway::sign_acs3;
+use mediadex_core::gateway::{Credentials, sign_acs3};
 use mediadex_core::operation::{OPERATIONS, WORKERS};
 use serde_json::{Value, json};
 
@@ -34,7 +34,9 @@ struct Lambda {
 impl Lambda {
     async fn start() -> Self {
         let cloud = Cloud::start(CloudOptions::default(), &[]).await.unwrap();
-        let environment = environment(cloud.endpoints, "mediadex", "mediadex-secret");
+        let mut environment = environment(cloud.endpoints, "mediadex", "mediadex-secret");
+        let sealing_key = cloud.sealing_key.to_string_lossy().into_owned();
+        environment.push(("MEDIADEX_SEALING_KEY_FILE".into(), sealing_key));
         Self { cloud, environment }
     }
 
@@ -56,7 +58,7 @@ impl Lambda {
 fn signed_event(action: &str, params: Value) -> Value {
     let Value::Object(params) = params else { panic!("parameters must be an object") };
     let host = "abc.lambda-url.us-east-1.on.aws";
-    let signed = sign_acs3(host, action, &params, "mediadex", "mediadex-secret").unwrap();
+    let signed = sign_acs3(host, action, &params, Credentials::new("mediadex", "mediadex-secret")).unwrap();
     let headers: serde_json::Map<String, Value> =
         signed.headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
     json!({
@@ -166,6 +168,20 @@ async fn every_function_runs_its_sample_event() {
         "{answer}"
     );
     ran.push("rpc-gateway");
+
+    for name in [
+        "create-access-key",
+        "list-access-keys",
+        "update-access-key",
+        "rotate-access-key",
+        "create-temporary-key",
+        "create-token",
+        "delete-access-key",
+    ] {
+        let reply = lambda.sample(name).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(reply["RequestId"].is_string(), "{name}: {reply}");
+        ran.push(name);
+    }
 
     for name in
         ["delete-file-meta", "batch-delete-file-meta", "delete-binding", "delete-dataset", "delete-project"]

@@ -1,8 +1,7 @@
 //! Each operation refuses who may not call it, and touches nothing in doing so.
 
-use std::sync::Arc;
-
-use mediadex_core::gateway::{Gateway, HttpRequest, Policy, StaticKeys, sign_acs3};
+use mediadex_core::gateway::{Credentials, Gateway, HttpRequest, sign_acs3};
+use mediadex_core::keys::{Keys, Policy};
 use mediadex_core::operation::OPERATIONS;
 use serde_json::{Value, json};
 
@@ -10,7 +9,7 @@ use crate::support::{Local, params};
 
 fn request(action: &str, id: &str, secret: &str) -> HttpRequest {
     let given = params(json!({"ProjectName": "mine", "DatasetName": "d", "URI": "oss://bucket/k"}));
-    let signed = sign_acs3("localhost", action, &given, id, secret).unwrap();
+    let signed = sign_acs3("localhost", action, &given, Credentials::new(id, secret)).unwrap();
     HttpRequest {
         method: "POST".into(),
         path: "/".into(),
@@ -28,10 +27,17 @@ async fn each_operation_refuses_strangers_and_touches_nothing() {
         {"Effect": "Allow", "Action": "imm:*", "Resource": "acs:imm:*:*:project/other*"}]}))
     .unwrap();
     let denied: Policy = serde_json::from_value(json!({"Version": "1", "Statement": [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "imm:*", "Resource": "*"}]}))
+        {"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": ["imm:*", "ram:*"], "Resource": "*"}]}))
     .unwrap();
-    let keys = StaticKeys::single("root", "s").with("other", "s", other).with("denied", "s", denied);
-    let gateway = Gateway::new(ctx.clone(), Arc::new(keys));
+    let lesser: Policy = serde_json::from_value(json!({"Version": "1", "Statement": [
+        {"Effect": "Allow", "Action": "oss:*", "Resource": "*"}]}))
+    .unwrap();
+    let keys = Keys::default()
+        .with("root", "s", Policy::everything())
+        .with("other", "s", other)
+        .with("denied", "s", denied)
+        .with("lesser", "s", lesser);
+    let gateway = Gateway::new(ctx.clone().with_keys(keys));
     for row in OPERATIONS {
         let before = ctx.usage.read().store_calls;
         let mut unsigned = request(row.name, "root", "s");
@@ -67,7 +73,7 @@ async fn each_operation_refuses_strangers_and_touches_nothing() {
             "{}: the store was touched before the signature held",
             row.name
         );
-        for id in ["denied", "other"] {
+        for id in ["denied", "other", "lesser"] {
             let before = ctx.usage.read().store_calls;
             let answer = gateway.handle(request(row.name, id, "s")).await;
             let body: Value = serde_json::from_str(&answer.body).unwrap();
@@ -93,7 +99,8 @@ async fn each_operation_refuses_strangers_and_touches_nothing() {
 async fn unknown_actions_and_versions_get_the_catalogues_errors() {
     let local = Local::start().await;
     assert_eq!(local.fail("MakeCoffee", json!({})).await, (404, "InvalidAction.NotFound".into()));
-    let gateway = Gateway::new(local.cloud.ctx.clone(), Arc::new(StaticKeys::single("root", "s")));
+    let keys = Keys::default().with("root", "s", Policy::everything());
+    let gateway = Gateway::new(local.cloud.ctx.clone().with_keys(keys));
     let health = gateway
         .handle(HttpRequest { method: "GET".into(), path: "/healthz".into(), ..Default::default() })
         .await;
@@ -104,6 +111,6 @@ async fn unknown_actions_and_versions_get_the_catalogues_errors() {
     let search = gateway
         .handle(HttpRequest { method: "POST".into(), path: "/v1/p/service".into(), ..Default::default() })
         .await;
-    assert_eq!(search.status, 404);
+    assert_eq!(search.status, 401);
     local.cloud.shutdown().await;
 }

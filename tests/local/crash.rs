@@ -43,6 +43,7 @@ fn api(port: u16) -> Api {
         endpoint: format!("http://127.0.0.1:{port}"),
         access_key_id: "mediadex".into(),
         access_key_secret: "mediadex-secret".into(),
+        security_token: None,
     }
 }
 

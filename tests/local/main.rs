@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -16,8 +17,11 @@ mod crash;
 mod datasets;
 mod files;
 mod folders;
+mod front_door;
+mod keys;
 mod objects;
 mod oracle;
 mod queries;
 mod redrive;
 mod support;
+mod vectors;

@@ -39,6 +39,7 @@ impl Local {
             endpoint: format!("http://{}", cloud.endpoints.api),
             access_key_id: "mediadex".into(),
             access_key_secret: "mediadex-secret".into(),
+            security_token: None,
         };
         Self { cloud, api }
     }

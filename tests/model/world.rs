@@ -227,7 +227,7 @@ impl World {
 
 pub(crate) async fn call(ctx: &Context, name: &str, params: Value) -> Result<Params, Error> {
     let Value::Object(params) = params else { panic!("parameters must be an object") };
-    let call = Call { request_id: "R".into() };
+    let call = Call::new("R".into());
     operation(name).unwrap().run(ctx, &call, params).await
 }
 

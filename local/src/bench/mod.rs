@@ -214,7 +214,7 @@ pub(crate) fn percentile(sorted: &[Duration], share: f64) -> f64 {
 async fn run_operation(cloud: &Cloud, name: &str, params: Value) -> anyhow::Result<Params> {
     let Value::Object(params) = params else { bail!("parameters must be an object") };
     let row = operation(name).with_context(|| format!("there is no operation {name}"))?;
-    let call = Call { request_id: request_id() };
+    let call = Call::new(request_id());
     row.run(&cloud.ctx, &call, params).await.map_err(|error| anyhow::anyhow!(error.internal_text()))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::Reconcile;
 
 /// Everything that can be set. The README's table lists the variables.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Region, for resource names and topics.
     pub region: String,
@@ -29,8 +29,16 @@ pub struct Config {
     pub task_queue_url: Option<String>,
     /// ARN of the state machine that drives scans.
     pub scan_state_machine_arn: Option<String>,
-    /// Secrets Manager id of the access keys.
+    /// Secrets Manager id of the first access keys.
     pub access_keys_secret: Option<String>,
+    /// Secrets Manager id of the key that stored secrets are sealed with.
+    pub sealing_key_secret: Option<String>,
+    /// A file with that key instead, for functions beside the local cloud.
+    pub sealing_key_file: Option<std::path::PathBuf>,
+    /// An access key of the environment, id and secret, that may do everything.
+    pub access_key: Option<(String, String)>,
+    /// How long a key that was read is used before it is read again.
+    pub key_cache: Duration,
     /// Segments that a scan is split into, at most.
     pub scan_segments: usize,
     /// Keys of one page of a scan, 1 to 1,000.
@@ -55,6 +63,17 @@ pub struct Config {
     pub s3_path_style: bool,
 }
 
+/// Without the secret.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("region", &self.region)
+            .field("state_table", &self.state_table)
+            .field("files_table", &self.files_table)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -69,6 +88,10 @@ impl Default for Config {
             task_queue_url: None,
             scan_state_machine_arn: None,
             access_keys_secret: None,
+            sealing_key_secret: None,
+            sealing_key_file: None,
+            access_key: None,
+            key_cache: Duration::from_secs(60),
             scan_segments: 64,
             scan_page: 1000,
             read_concurrency: 32,
@@ -122,6 +145,10 @@ impl Config {
             task_queue_url: text("MEDIADEX_TASK_QUEUE_URL"),
             scan_state_machine_arn: text("MEDIADEX_SCAN_STATE_MACHINE_ARN"),
             access_keys_secret: text("MEDIADEX_ACCESS_KEYS_SECRET"),
+            sealing_key_secret: text("MEDIADEX_SEALING_KEY_SECRET"),
+            sealing_key_file: text("MEDIADEX_SEALING_KEY_FILE").map(Into::into),
+            access_key: text("MEDIADEX_ACCESS_KEY_ID").zip(text("MEDIADEX_ACCESS_KEY_SECRET")),
+            key_cache: Duration::from_secs(number("MEDIADEX_KEY_CACHE_SECONDS", base.key_cache.as_secs())),
             scan_segments: number("MEDIADEX_SCAN_SEGMENTS", base.scan_segments).clamp(1, 1000),
             scan_page: base.scan_page,
             read_concurrency: number("MEDIADEX_READ_CONCURRENCY", base.read_concurrency).clamp(1, 512),

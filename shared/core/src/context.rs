@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 
 use crate::config::Config;
 use crate::dispatch::Dispatch;
+use crate::keys::Keys;
 use crate::state::Db;
 use crate::usage::Usage;
 
@@ -29,6 +30,8 @@ pub struct Context {
     pub sns: aws_sdk_sns::Client,
     /// How asynchronous work gets to whoever does it.
     pub dispatch: Arc<dyn Dispatch>,
+    /// The access keys.
+    pub keys: Arc<Keys>,
     /// What was asked of the services.
     pub usage: Arc<Usage>,
 }
@@ -46,6 +49,7 @@ impl Context {
     pub fn new(sdk: &SdkConfig, config: Config, dispatch: Arc<dyn Dispatch>) -> Self {
         let s3_config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(config.s3_path_style).build();
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let keys = Keys::from_config(&config, sdk);
         Self::with_clients(
             dynamodb,
             aws_sdk_s3::Client::from_conf(s3_config),
@@ -53,10 +57,11 @@ impl Context {
             config,
             dispatch,
         )
+        .with_keys(keys)
     }
 
     /// Takes clients that somebody else built, such as the local cloud with an
-    /// endpoint for each service.
+    /// endpoint for each service. It has no access keys yet.
     pub fn with_clients(
         dynamodb: aws_sdk_dynamodb::Client,
         s3: aws_sdk_s3::Client,
@@ -67,8 +72,15 @@ impl Context {
         let usage = Arc::new(Usage::default());
         let config = Arc::new(config);
         let db = Db::new(dynamodb, &config, Arc::clone(&usage));
-        Self { config, db, s3, sns, dispatch, usage }
+        Self { config, db, s3, sns, dispatch, keys: Arc::new(Keys::default()), usage }
     }
+
+    /// The same context with these access keys.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys: Arc::new(keys), ..self }
+    }
+
     /// The same context with counters of its own, which count into those of
     /// this one as well: what a part of the work uses.
     pub fn metered(&self) -> Self {

@@ -49,12 +49,24 @@ pub enum Code {
     SignatureNonceUsed,
     /// The signature algorithm is not supported.
     UnsupportedSignature,
+    /// A temporary key came without its security token.
+    MissingSecurityToken,
+    /// The security token is not the one of the key.
+    InvalidSecurityToken,
+    /// The temporary key, and its security token, have ended.
+    SecurityTokenExpired,
+    /// No bearer token was sent where one is asked for.
+    MissingBearerToken,
+    /// The bearer token is unknown, disabled or has ended.
+    InvalidBearerToken,
     /// The caller is known and may not do this.
     NoPermission,
     /// Too many requests.
     Throttling,
-    /// The request is larger than what is accepted.
+    /// The request's body is larger than what is accepted.
     RequestTooLarge,
+    /// The request's URL is longer than what is accepted.
+    RequestUriTooLong,
     /// The HTTP method is not one that the API has.
     UnsupportedHttpMethod,
     /// Try again later: the store or the object storage does not answer.
@@ -85,9 +97,15 @@ impl Code {
             Self::TimestampExpired => "InvalidTimeStamp.Expired".into(),
             Self::SignatureNonceUsed => "SignatureNonceUsed".into(),
             Self::UnsupportedSignature => "UnsupportedSignatureMethod".into(),
+            Self::MissingSecurityToken => "MissingSecurityToken".into(),
+            Self::InvalidSecurityToken => "InvalidSecurityToken.MismatchWithAccessKey".into(),
+            Self::SecurityTokenExpired => "InvalidSecurityToken.Expired".into(),
+            Self::MissingBearerToken => "MissingBearerToken".into(),
+            Self::InvalidBearerToken => "InvalidBearerToken".into(),
             Self::NoPermission => "NoPermission".into(),
             Self::Throttling => "Throttling.User".into(),
             Self::RequestTooLarge => "RequestTooLarge".into(),
+            Self::RequestUriTooLong => "RequestUriTooLong".into(),
             Self::UnsupportedHttpMethod => "UnsupportedHTTPMethod".into(),
             Self::ServiceUnavailable => "ServiceUnavailable".into(),
             Self::InternalError => "InternalError".into(),
@@ -111,15 +129,62 @@ impl Code {
             | Self::TimestampExpired
             | Self::SignatureNonceUsed
             | Self::UnsupportedSignature
+            | Self::MissingSecurityToken
+            | Self::InvalidSecurityToken
+            | Self::SecurityTokenExpired
             | Self::Throttling => 400,
+            Self::MissingBearerToken | Self::InvalidBearerToken => 401,
             Self::NoPermission => 403,
             Self::ResourceNotFound | Self::ActionNotFound | Self::AccessKeyNotFound => 404,
             Self::UnsupportedHttpMethod => 405,
             Self::ResourceAlreadyExists | Self::StatusConflict | Self::ResourceNotEmpty => 409,
             Self::RequestTooLarge => 413,
+            Self::RequestUriTooLong => 414,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,
         }
+    }
+}
+
+impl Code {
+    /// Every row of the catalogue with what it means, for the API's
+    /// description. `{Param}` stands for a parameter's name.
+    pub fn catalogue() -> Vec<(Self, &'static str)> {
+        vec![
+            (Self::InvalidArgument, "An argument is wrong; the message says which, and what would be right."),
+            (Self::Missing("{Param}".into()), "A mandatory parameter is absent."),
+            (Self::Invalid("{Param}".into()), "A parameter does not have the form that its type asks for."),
+            (Self::InvalidJson, "A parameter that should hold JSON does not."),
+            (Self::LimitExceeded, "A quota or an input limit would be passed; the message names it."),
+            (Self::InvalidVersion, "The request names another API version."),
+            (Self::MissingAccessKeyId, "No credentials were sent."),
+            (Self::IncompleteSignature, "The signature lacks a part, or leaves out what must be signed."),
+            (Self::SignatureDoesNotMatch, "The signature is not the expected one."),
+            (Self::TimestampExpired, "The date is more than 15 minutes from this server's clock."),
+            (Self::SignatureNonceUsed, "The nonce was seen before."),
+            (Self::UnsupportedSignature, "The signature algorithm is not supported."),
+            (Self::MissingSecurityToken, "A temporary key came without its security token."),
+            (Self::InvalidSecurityToken, "The security token does not belong to the access key."),
+            (Self::SecurityTokenExpired, "The temporary key has ended."),
+            (
+                Self::Throttling,
+                "More requests than the key or the project may make; x-acs-retry-after says when to try again, in milliseconds.",
+            ),
+            (Self::MissingBearerToken, "The native door wants Authorization: Bearer <token>."),
+            (Self::InvalidBearerToken, "The token is unknown, disabled or has ended."),
+            (Self::NoPermission, "The caller is known and may not do this."),
+            (Self::ResourceNotFound, "The resource does not exist."),
+            (Self::ActionNotFound, "There is no such operation."),
+            (Self::AccessKeyNotFound, "The access key is unknown or disabled."),
+            (Self::UnsupportedHttpMethod, "The API has no such method."),
+            (Self::ResourceAlreadyExists, "A resource of this name exists."),
+            (Self::StatusConflict, "The state of the resource does not allow the call."),
+            (Self::ResourceNotEmpty, "The resource still holds something; the message says what."),
+            (Self::RequestTooLarge, "The body is larger than 6 MiB."),
+            (Self::RequestUriTooLong, "The URL is too long: send the parameters in a form or JSON body."),
+            (Self::InternalError, "A defect; the log has it under the request id."),
+            (Self::ServiceUnavailable, "The store or the object storage does not answer; try again."),
+        ]
     }
 }
 
@@ -131,6 +196,7 @@ pub struct Error {
     code: Code,
     message: String,
     source: Option<Source>,
+    retry_after_millis: Option<u64>,
 }
 
 /// The result of nearly everything in this crate.
@@ -138,7 +204,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None }
+        Self { code, message: message.into(), source: None, retry_after_millis: None }
     }
 
     /// `InvalidArgument`: the message says which argument, and what would be right.
@@ -206,6 +272,7 @@ impl Error {
             code: Code::InternalError,
             message: "An internal error occurred.".into(),
             source: Some(source.into()),
+            retry_after_millis: None,
         }
     }
 
@@ -215,7 +282,21 @@ impl Error {
             code: Code::ServiceUnavailable,
             message: "The service is temporarily unavailable. Try again later.".into(),
             source: Some(source.into()),
+            retry_after_millis: None,
         }
+    }
+
+    /// `Throttling.User`: `whose` limit it is, and when it is worth a try again.
+    pub fn throttled(whose: &str, limit: i64, retry_after_millis: u64) -> Self {
+        let message = format!(
+            "Request was denied due to user flow control: {whose} may make {limit} requests a second."
+        );
+        Self { retry_after_millis: Some(retry_after_millis), ..Self::new(Code::Throttling, message) }
+    }
+
+    /// Milliseconds until it is worth a try again, where that is known.
+    pub fn retry_after_millis(&self) -> Option<u64> {
+        self.retry_after_millis
     }
 
     /// The row of the catalogue.
@@ -301,6 +382,47 @@ mod tests {
             assert_eq!(error.code().status(), *status);
             assert_eq!(error.message(), *message);
         }
+    }
+
+    #[test]
+    fn the_catalogue_is_complete_and_has_no_code_twice() {
+        let rows = Code::catalogue();
+        let texts: std::collections::BTreeSet<String> = rows.iter().map(|(code, _)| code.text()).collect();
+        assert_eq!(texts.len(), rows.len());
+        // Fails to compile when a variant is added: add its row as well.
+        let known = |code: &Code| match code {
+            Code::InvalidArgument
+            | Code::Missing(_)
+            | Code::Invalid(_)
+            | Code::InvalidJson
+            | Code::LimitExceeded
+            | Code::ResourceNotFound
+            | Code::ResourceAlreadyExists
+            | Code::StatusConflict
+            | Code::ResourceNotEmpty
+            | Code::ActionNotFound
+            | Code::InvalidVersion
+            | Code::MissingAccessKeyId
+            | Code::IncompleteSignature
+            | Code::AccessKeyNotFound
+            | Code::SignatureDoesNotMatch
+            | Code::TimestampExpired
+            | Code::SignatureNonceUsed
+            | Code::UnsupportedSignature
+            | Code::MissingSecurityToken
+            | Code::InvalidSecurityToken
+            | Code::SecurityTokenExpired
+            | Code::MissingBearerToken
+            | Code::InvalidBearerToken
+            | Code::NoPermission
+            | Code::Throttling
+            | Code::RequestTooLarge
+            | Code::RequestUriTooLong
+            | Code::UnsupportedHttpMethod
+            | Code::ServiceUnavailable
+            | Code::InternalError => 30,
+        };
+        assert!(rows.iter().all(|(code, meaning)| known(code) == rows.len() && meaning.ends_with('.')));
     }
 
     #[test]

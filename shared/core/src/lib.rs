@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod gateway;
 pub mod ingest;
+pub mod keys;
 pub mod ledger;
 pub mod model;
 pub mod notify;

@@ -22,7 +22,7 @@ const QUERIES: usize = 90;
 
 async fn ask(local: &Local, name: &str, value: Value) -> Params {
     let row = operation(name).unwrap();
-    let call = Call { request_id: request_id() };
+    let call = Call::new(request_id());
     let reply = row.run(&local.cloud.ctx, &call, params(value.clone())).await;
     reply.unwrap_or_else(|error| panic!("{value}: {}", error.internal_text()))
 }

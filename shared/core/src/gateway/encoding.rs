@@ -35,11 +35,35 @@ pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
 /// The query string as signatures are made over it: decoded, sorted by key,
 /// encoded anew. Never the raw text: clients and proxies write it differently.
 pub(super) fn canonical_query(query: &str) -> String {
+    canonical_pairs(pairs(query))
+}
+
+/// Decoded pairs as signatures are made over them.
+pub(super) fn canonical_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> String {
     let mut pairs: Vec<(String, String)> =
-        pairs(query).into_iter().map(|(key, value)| (encode(&key), encode(&value))).collect();
+        pairs.into_iter().map(|(key, value)| (encode(&key), encode(&value))).collect();
     pairs.sort();
     let joined: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     joined.join("&")
+}
+
+/// The pairs of a body that is a form; `None` where it is something else.
+pub(super) fn form(request: &HttpRequest) -> Option<Vec<(String, String)>> {
+    request
+        .content_type()
+        .starts_with("application/x-www-form-urlencoded")
+        .then(|| pairs(&String::from_utf8_lossy(&request.body)))
+}
+
+/// The object that a JSON body holds.
+///
+/// # Errors
+/// `InvalidJSON`.
+pub(super) fn json_object(body: &[u8]) -> Result<Params> {
+    match serde_json::from_slice(body).map_err(|error| Error::invalid_json("body", error))? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Error::invalid_json("body", "an object is expected")),
+    }
 }
 
 /// All parameters of a request: those of the query string, then those of a
@@ -55,18 +79,10 @@ pub(super) fn params(request: &HttpRequest) -> Result<Params> {
     if request.body.is_empty() {
         return Ok(params);
     }
-    let content_type = request.header("content-type").unwrap_or_default().to_lowercase();
-    if content_type.starts_with("application/json") {
-        let body: Value =
-            serde_json::from_slice(&request.body).map_err(|error| Error::invalid_json("body", error))?;
-        match body {
-            Value::Object(map) => params.extend(map),
-            _ => return Err(Error::invalid_json("body", "an object is expected")),
-        }
-    } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        for (key, value) in pairs(&String::from_utf8_lossy(&request.body)) {
-            params.insert(key, Value::String(value));
-        }
+    if request.content_type().starts_with("application/json") {
+        params.extend(json_object(&request.body)?);
+    } else if let Some(form) = form(request) {
+        params.extend(form.into_iter().map(|(key, value)| (key, Value::String(value))));
     }
     Ok(params)
 }

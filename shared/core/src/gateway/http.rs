@@ -35,8 +35,16 @@ impl HttpRequest {
         self.header("x-acs-version").map(str::to_owned).or_else(|| self.parameter("Version"))
     }
 
-    fn parameter(&self, name: &str) -> Option<String> {
-        encoding::pairs(&self.query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    /// The type of the body, in lower case; empty where nothing is said.
+    pub(super) fn content_type(&self) -> String {
+        self.header("content-type").unwrap_or_default().to_lowercase()
+    }
+
+    /// A parameter of the query string, or else of a form.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        let query = encoding::pairs(&self.query);
+        let mut all = query.into_iter().chain(encoding::form(self).into_iter().flatten());
+        all.find(|(key, _)| key == name).map(|(_, value)| value)
     }
 }
 
@@ -52,13 +60,22 @@ pub struct HttpResponse {
 }
 
 impl HttpResponse {
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// A JSON answer with the request id in its headers.
     pub fn json(status: u16, body: &Value, request_id: &str) -> Self {
         Self {
             status,
             headers: vec![
                 ("content-type".into(), "application/json;charset=utf-8".into()),
+                // The same id for each kind of client.
                 ("x-acs-request-id".into(), request_id.into()),
+                ("x-request-id".into(), request_id.into()),
             ],
             body: body.to_string(),
         }

@@ -2,167 +2,280 @@
 //! nothing of the transport: a function URL and the local server both hand it
 //! an [`HttpRequest`].
 //!
+//! It has three doors, each with its own way to sign and its own shape of
+//! errors, over one catalogue of operations and one of errors: IMM's RPC
+//! (`POST /`), ImageSearch's REST (`/v1`, `/v2`, `image_search.rs`) and one for
+//! people and scripts (`/api/<Operation>`, `native.rs`).
+//!
 //! Invariant: apart from the access key itself nothing is read from the store,
 //! and nothing written, before the signature holds.
 
 mod acs3;
+mod auth;
 mod encoding;
 mod http;
-mod keys;
-mod policy;
+mod image_search;
+mod native;
+mod openapi;
+mod rate;
+mod rpc_v1;
+mod sdk_hmac;
 mod sign;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+pub use crate::keys::Access;
 pub use http::{HttpRequest, HttpResponse};
-pub use keys::{AccessKey, KeyStore, SecretsManagerKeys, StaticKeys};
-pub use policy::{Access, Policy, Scope};
-pub use sign::{SignedRequest, sign_acs3};
+pub use openapi::document as openapi_document;
+pub use sign::{Credentials, SignedRequest, sign_acs3};
 
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
+use crate::keys::AccessKey;
 use crate::model::{Timestamp, request_id};
-use crate::operation::{Call, Params, operation};
+use crate::operation::{Call, Params, Row, operation};
 
 /// The API version that is served.
 pub const VERSION: &str = "2020-09-30";
 /// Bytes of a body that are accepted: what a function URL passes on.
-const MAX_BODY: usize = 6 * 1024 * 1024;
+pub const MAX_BODY: usize = 6 * 1024 * 1024;
+/// Bytes of a URL that are accepted: what HTTP servers read at most.
+const MAX_URL: usize = 64 * 1024 - 2;
 
-/// Who calls.
-#[derive(Debug, Clone)]
-pub struct Principal {
-    /// The access key's id.
-    pub access_key_id: String,
-    /// What it may do.
-    pub policy: Policy,
+/// Which door a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Imm,
+    ImageSearch,
+    Native,
+}
+
+impl Door {
+    fn of(path: &str) -> Self {
+        if path.starts_with(native::ROOT) {
+            Self::Native
+        } else if image_search::is_image_search(path) {
+            Self::ImageSearch
+        } else {
+            Self::Imm
+        }
+    }
 }
 
 /// The front door.
 #[derive(Clone)]
 pub struct Gateway {
     ctx: Context,
-    keys: Arc<dyn KeyStore>,
+    limiter: Arc<rate::Limiter>,
+}
+
+fn no_such_operation() -> Error {
+    Error::with_code(Code::ActionNotFound, "Specified api is not found, please check your url and method.")
 }
 
 impl Gateway {
     /// A gateway to the operations of a context, with its access keys.
-    pub fn new(ctx: Context, keys: Arc<dyn KeyStore>) -> Self {
-        Self { ctx, keys }
+    pub fn new(ctx: Context) -> Self {
+        Self { ctx, limiter: Arc::default() }
     }
 
     /// Answers a request. Never fails: what goes wrong is in the answer.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
         let started = Instant::now();
         let id = request_id();
-        if request.method == "GET" && request.path == "/healthz" {
-            return HttpResponse::json(
-                200,
-                &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}),
-                &id,
-            );
+        if request.method == "GET" {
+            match request.path.as_str() {
+                "/healthz" => {
+                    let body = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
+                    return HttpResponse::json(200, &body, &id);
+                }
+                "/openapi.json" => return HttpResponse::json(200, openapi::document(), &id),
+                _ => {}
+            }
         }
-        if let Some(answer) = image_search(&request, &id) {
-            return answer;
-        }
-        let action = request.action().unwrap_or_default();
-        let call: BoxFuture<'_, Result<Params>> = Box::pin(self.call(&request, &id));
-        let result = call.await;
-        let (status, body) = match &result {
-            Ok(reply) => (200, Value::Object(reply.clone())),
-            Err(error) => (error.code().status(), error_body(error, &id, &self.ctx.config.region)),
-        };
+        let door = Door::of(&request.path);
+        // For the log: who it was, once that is known.
+        let mut caller = String::new();
+        // Boxed: the operations' futures are large.
+        let answer = Box::pin(self.answer(door, &request, &id, &mut caller)).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(_) => tracing::info!(request_id = %id, action, status, micros, "request"),
-            Err(error) if status >= 500 => {
-                tracing::error!(request_id = %id, action, status, micros, error = %error.internal_text(), "request");
+        let action = match door {
+            Door::Imm => request.action().unwrap_or_default(),
+            Door::Native | Door::ImageSearch => format!("{} {}", request.method, request.path),
+        };
+        match answer {
+            Ok(response) => {
+                let status = response.status;
+                tracing::info!(request_id = %id, action, caller, status, micros, "request");
+                response
             }
             Err(error) => {
-                tracing::info!(request_id = %id, action, status, micros, error = %error.internal_text(), "request");
+                let response = self.render(door, &error, &id);
+                let (status, error) = (response.status, error.internal_text());
+                if status >= 500 {
+                    tracing::error!(request_id = %id, action, caller, status, micros, error, "request");
+                } else {
+                    tracing::info!(request_id = %id, action, caller, status, micros, error, "request");
+                }
+                response
             }
         }
-        HttpResponse::json(status, &body, &id)
     }
 
-    async fn call(&self, request: &HttpRequest, id: &str) -> Result<Params> {
+    /// Answers a request that the transport could not read as a whole, such as
+    /// one whose body is too large.
+    pub fn refuse(&self, path: &str, error: &Error) -> HttpResponse {
+        let id = request_id();
+        tracing::info!(request_id = %id, path, error = %error.internal_text(), "refused");
+        self.render(Door::of(path), error, &id)
+    }
+
+    async fn answer(
+        &self,
+        door: Door,
+        request: &HttpRequest,
+        id: &str,
+        caller: &mut String,
+    ) -> Result<HttpResponse> {
         if request.body.len() > MAX_BODY {
-            return Err(Error::with_code(
-                Code::RequestTooLarge,
-                format!("A request may have a body of at most {MAX_BODY} bytes."),
-            ));
+            return Err(body_too_large());
         }
+        if request.path.len() + request.query.len() > MAX_URL {
+            return Err(url_too_long());
+        }
+        match door {
+            Door::Imm => self.imm(request, id, caller).await,
+            Door::ImageSearch => self.image_search(request, id, caller).await,
+            Door::Native => self.native(request, id, caller).await,
+        }
+    }
+
+    async fn imm(&self, request: &HttpRequest, id: &str, caller: &mut String) -> Result<HttpResponse> {
         if request.method != "POST" && request.method != "GET" {
             return Err(Error::with_code(
                 Code::UnsupportedHttpMethod,
                 "This method is not supported; use POST.",
             ));
         }
-        let principal = self.authenticate(request).await?;
-        let action = request.action().ok_or_else(|| {
-            Error::with_code(Code::Missing("Action".into()), "Action is mandatory for this action.")
-        })?;
+        let claim = auth::imm(request, Timestamp::now())?;
+        let key = claim.authenticate(&self.ctx, request).await?;
+        key.owner().clone_into(caller);
+        let action = request.action().ok_or_else(|| Error::missing("Action"))?;
         if request.version().is_some_and(|version| version != VERSION) {
             return Err(Error::with_code(
                 Code::InvalidVersion,
                 format!("Specified parameter Version is not valid. This service has version {VERSION}."),
             ));
         }
-        let row = operation(&action).ok_or_else(|| {
-            Error::with_code(
-                Code::ActionNotFound,
-                "Specified api is not found, please check your url and method.",
-            )
-        })?;
-        let params = encoding::params(request)?;
-        let resource = row.access.resource(&self.ctx.config, &params);
-        if !principal.policy.allows(row.access.action, &resource) {
-            tracing::warn!(
-                request_id = id, access_key_id = %principal.access_key_id,
-                action = row.access.action, %resource, "denied"
-            );
-            return Err(Error::with_code(
-                Code::NoPermission,
-                format!("You are not authorized to do {} on {resource}.", row.access.action),
-            ));
-        }
-        row.run(&self.ctx, &Call { request_id: id.to_owned() }, params).await
+        let row = operation(&action).ok_or_else(no_such_operation)?;
+        let reply = self.run(row, encoding::params(request)?, &key, id).await?;
+        Ok(HttpResponse::json(200, &Value::Object(reply), id))
     }
 
-    async fn authenticate(&self, request: &HttpRequest) -> Result<Principal> {
-        let claim = acs3::Claim::read(request, Timestamp::now())?;
-        let key = self.keys.find(&claim.access_key_id).await?;
-        let Some(key) = key else {
-            return Err(Error::with_code(
-                Code::AccessKeyNotFound,
-                "Specified access key is not found or is disabled.",
-            ));
-        };
-        claim.verify(request, &key.secret)?;
-        if !self.ctx.db.use_nonce(&claim.access_key_id, &claim.nonce, acs3::WINDOW_SECONDS).await? {
-            return Err(Error::with_code(
-                Code::SignatureNonceUsed,
-                "Specified signature nonce was used already.",
-            ));
+    /// Runs an operation for a key that may: what all doors to them share.
+    async fn run(&self, row: &Row, params: Params, key: &AccessKey, id: &str) -> Result<Params> {
+        let resource = row.access.resource(&self.ctx.config, &params, key.id());
+        self.authorise(key, row.access.action, &resource, id)?;
+        self.limit_key(key).await?;
+        if let Some(project) = params.get("ProjectName").and_then(Value::as_str)
+            && crate::model::check_name("ProjectName", project).is_ok()
+        {
+            let limit = self.limiter.project_limit(&self.ctx.db, project).await?;
+            let whose = format!("the project {project}");
+            self.limiter.admit(&self.ctx.db, &format!("PROJECT#{project}"), &whose, limit).await?;
         }
-        Ok(Principal { access_key_id: claim.access_key_id, policy: key.policy })
+        let call = Call { request_id: id.to_owned(), caller: Some(key.id().to_owned()) };
+        row.run(&self.ctx, &call, params).await
+    }
+
+    /// Whether a key may do an action; a refusal is written to the audit.
+    fn authorise(&self, key: &AccessKey, action: &str, resource: &str, id: &str) -> Result<()> {
+        if key.allows(action, resource) {
+            return Ok(());
+        }
+        tracing::warn!(
+            target: "mediadex::audit",
+            request_id = id, access_key_id = key.id(), owner = key.owner(), action, resource, "denied"
+        );
+        Err(Error::with_code(
+            Code::NoPermission,
+            format!("You are not authorized to do {action} on {resource}."),
+        ))
+    }
+
+    async fn limit_key(&self, key: &AccessKey) -> Result<()> {
+        let limit = key.queries_per_second();
+        let whose = format!("the access key {}", key.owner());
+        self.limiter.admit(&self.ctx.db, &format!("KEY#{}", key.owner()), &whose, limit).await
+    }
+
+    fn render(&self, door: Door, error: &Error, id: &str) -> HttpResponse {
+        let mut response = match door {
+            Door::ImageSearch => image_search::render(error, id),
+            Door::Imm | Door::Native => {
+                let body = error_body(error, id, &self.ctx.config.region);
+                HttpResponse::json(error.code().status(), &body, id)
+            }
+        };
+        if let Some(millis) = error.retry_after_millis() {
+            // The first is what the official SDKs wait for, the second HTTP's.
+            response = response
+                .with_header("x-acs-retry-after", millis.to_string())
+                .with_header("retry-after", millis.div_ceil(1000).to_string());
+        }
+        match response.status {
+            401 if door == Door::Native => response.with_header("www-authenticate", "Bearer"),
+            405 if door == Door::Native => response.with_header("allow", "POST"),
+            405 if door == Door::Imm => response.with_header("allow", "GET, POST"),
+            _ => response,
+        }
     }
 }
 
-/// The paths of ImageSearch are reserved; its operations are not there yet.
-fn image_search(request: &HttpRequest, id: &str) -> Option<HttpResponse> {
-    let is_there = ["/v1", "/v2"].iter().any(|root| {
-        request.path == *root || request.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
-    });
-    is_there.then(|| {
-        let body =
-            json!({"error_code": "IS.0010", "error_msg": "ImageSearch is not available in this version."});
-        HttpResponse::json(404, &body, id)
-    })
+/// Holds a request's signature to a secret as every call is, without a key
+/// store and without remembering its nonce: for benchmarks and fuzzing.
+///
+/// # Errors
+/// The rows of the catalogue for signatures.
+pub fn verify_signature(request: &HttpRequest, secret: &str, now: Timestamp) -> Result<()> {
+    let claim = match Door::of(&request.path) {
+        Door::Imm => auth::imm(request, now)?,
+        Door::ImageSearch => sdk_hmac::read(request, now)?,
+        Door::Native => auth::token(request.header("authorization").unwrap_or_default()),
+    };
+    claim.verify(request, secret)
+}
+
+/// Reads what a request asks for and with which parameters, believed or not:
+/// for fuzzing, since only signed requests come that far.
+///
+/// # Errors
+/// Those of paths and bodies.
+pub fn read_request(request: &HttpRequest) -> Result<(String, Params)> {
+    match Door::of(&request.path) {
+        Door::Imm => Ok((request.action().unwrap_or_default(), encoding::params(request)?)),
+        Door::ImageSearch => Ok((image_search::describe(request)?, Params::new())),
+        Door::Native => {
+            let name = request.path.strip_prefix(native::ROOT).unwrap_or_default();
+            Ok((name.to_owned(), encoding::json_object(&request.body)?))
+        }
+    }
+}
+
+/// `RequestTooLarge`.
+pub fn body_too_large() -> Error {
+    Error::with_code(Code::RequestTooLarge, format!("A request may have a body of at most {MAX_BODY} bytes."))
+}
+
+/// `RequestUriTooLong`.
+pub fn url_too_long() -> Error {
+    Error::with_code(
+        Code::RequestUriTooLong,
+        format!("A URL may have at most {MAX_URL} bytes; send the parameters in a form or JSON body."),
+    )
 }
 
 /// The body of an error, in the shape that IMM documents.
@@ -175,4 +288,96 @@ fn error_body(error: &Error, request_id: &str, region: &str) -> Value {
         "Message": error.message(),
         "Recommend": format!("https://api.alibabacloud.com/troubleshoot?q={code}&product=imm"),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Something that the readers look at, or nearly.
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("ACS3-HMAC-SHA256 Credential=a,SignedHeaders=host;x-acs-date,Signature=00".to_owned()),
+            Just("SDK-HMAC-SHA256 Access=a, SignedHeaders=host;x-sdk-date, Signature=0".to_owned()),
+            Just("Bearer mdt_a.b".to_owned()),
+            Just("2026-11-21T20:31:33Z".to_owned()),
+            Just("20261121T203133Z".to_owned()),
+            Just("9999-99-99T99:99:99Z".to_owned()),
+            Just("application/json".to_owned()),
+            Just("application/x-www-form-urlencoded".to_owned()),
+            Just("{\"auth\":{\"identity\":{\"hw_ak_sk\":{}}}}".to_owned()),
+            Just("HMAC-SHA1".to_owned()),
+            "[ -~]{0,40}",
+            "\\PC{0,20}",
+            "(%[0-9a-fA-F]{0,2}|[+&=;,/]){0,20}",
+        ]
+    }
+
+    fn header() -> impl Strategy<Value = (String, String)> {
+        let name = prop_oneof![
+            Just("authorization"),
+            Just("host"),
+            Just("x-acs-date"),
+            Just("x-acs-action"),
+            Just("x-acs-version"),
+            Just("x-acs-signature-nonce"),
+            Just("x-acs-content-sha256"),
+            Just("x-acs-bearer-token"),
+            Just("x-sdk-date"),
+            Just("x-auth-token"),
+            Just("content-type"),
+            Just("x-other"),
+        ];
+        (name.prop_map(str::to_owned), word())
+    }
+
+    fn query() -> impl Strategy<Value = String> {
+        let key = prop_oneof![
+            Just("Signature"),
+            Just("AccessKeyId"),
+            Just("SignatureMethod"),
+            Just("SignatureVersion"),
+            Just("SignatureNonce"),
+            Just("Timestamp"),
+            Just("Action"),
+            Just("BearerToken"),
+            Just("ProjectName"),
+        ];
+        proptest::collection::vec((key, word()), 0..10).prop_map(|pairs| {
+            let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+            pairs.join("&")
+        })
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("/".to_owned()),
+            Just("/v1/p/service".to_owned()),
+            Just("/v3/auth/tokens".to_owned()),
+            Just("/api/GetProject".to_owned()),
+            "/v[12](/[a-z%{}]{0,9}){0,6}",
+            "\\PC{0,20}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn no_request_makes_the_readers_panic_or_is_believed(
+            method in "(GET|POST|DELETE|[a-z]{0,3})",
+            path in path(),
+            query in query(),
+            headers in proptest::collection::vec(header(), 0..12),
+            body in prop_oneof![word().prop_map(String::into_bytes), proptest::collection::vec(any::<u8>(), 0..40)],
+            now in prop_oneof![Just(1_795_293_093_000_000_000), any::<i64>()],
+        ) {
+            let request = HttpRequest { method, path, query, headers, body };
+            prop_assert!(verify_signature(&request, "secret", Timestamp(now)).is_err());
+            let _ = read_request(&request);
+        }
+    }
 }

@@ -19,6 +19,24 @@ pub struct SignedRequest {
     pub body: Vec<u8>,
 }
 
+/// What a request is signed with.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The access key's id.
+    pub access_key_id: &'a str,
+    /// Its secret.
+    pub secret: &'a str,
+    /// The security token of a temporary key.
+    pub security_token: Option<&'a str>,
+}
+
+impl<'a> Credentials<'a> {
+    /// Those of a lasting key.
+    pub fn new(access_key_id: &'a str, secret: &'a str) -> Self {
+        Self { access_key_id, secret, security_token: None }
+    }
+}
+
 /// Signs a call of an operation with its parameters in a JSON body.
 ///
 /// # Errors
@@ -27,8 +45,7 @@ pub fn sign_acs3(
     host: &str,
     action: &str,
     params: &Params,
-    access_key_id: &str,
-    secret: &str,
+    credentials: Credentials<'_>,
 ) -> Result<SignedRequest> {
     let body = serde_json::to_vec(params).map_err(Error::internal)?;
     let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -45,6 +62,11 @@ pub fn sign_acs3(
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec();
+    if let Some(token) = credentials.security_token {
+        headers.push(("x-acs-accesskey-id".into(), credentials.access_key_id.into()));
+        headers.push(("x-acs-security-token".into(), token.into()));
+        headers.sort();
+    }
     let signed: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     let signed = signed.join(";");
     let request = HttpRequest {
@@ -54,12 +76,12 @@ pub fn sign_acs3(
         headers: headers.clone(),
         body: body.clone(),
     };
-    let signature = hex::encode(signature(&request, &signed, secret)?);
+    let signature = hex::encode(signature(&request, &signed, credentials.secret)?);
     headers.push((
         "authorization".into(),
         format!(
             "{ALGORITHM} Credential={},SignedHeaders={signed},Signature={signature}",
-            encode(access_key_id)
+            encode(credentials.access_key_id)
         ),
     ));
     Ok(SignedRequest { target: "/".into(), headers, body })

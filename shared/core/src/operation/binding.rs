@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::dataset::DATASET;
-use super::params::Kind::{Bool, Int, OneOf, Sized, Text};
+use super::params::Kind::{Array, Bool, Int, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
-use super::{Call, Empty, Operation, Param, page_size};
+use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::{Error, Result};
@@ -23,6 +23,8 @@ const RECONCILE: Param = Param::optional(
     "How often the bucket is compared with the index in case that events were lost. An extension; \
      MEDIADEX_RECONCILE by default.",
 );
+
+const BINDING_REPLY: &[Param] = &[Param::required("Binding", Object, "The binding.")];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,6 +67,7 @@ impl Operation for CreateBinding {
     const NAME: &'static str = "CreateBinding";
     const ACCESS: Access = Access::dataset("imm:CreateBinding");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI, RECONCILE];
+    const REPLY: &'static [Param] = BINDING_REPLY;
     type Input = BindingInput;
     type Output = BindingReply;
 
@@ -92,6 +95,7 @@ impl Operation for GetBinding {
     const NAME: &'static str = "GetBinding";
     const ACCESS: Access = Access::dataset("imm:GetBinding");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    const REPLY: &'static [Param] = BINDING_REPLY;
     type Input = BindingInput;
     type Output = BindingReply;
 
@@ -123,6 +127,7 @@ impl Operation for DeleteBinding {
         URI,
         Param::optional("Cleanup", Bool, "Also remove the files that this binding indexed. Legacy."),
     ];
+    const REPLY: &'static [Param] = &[];
     type Input = DeleteInput;
     type Output = Empty;
 
@@ -180,6 +185,8 @@ impl Operation for ListBindings {
         Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
         Param::optional("NextToken", Text, "Where the page before ended."),
     ];
+    const REPLY: &'static [Param] =
+        &[Param::required("Bindings", Array, "The bindings, by dataset and URI."), NEXT_PAGE];
     type Input = ListInput;
     type Output = ListReply;
 
@@ -259,6 +266,7 @@ impl Operation for StopBinding {
     const ACCESS: Access = Access::dataset("imm:StopBinding");
     const PARAMS: &'static [Param] =
         &[PROJECT, DATASET, URI, Param::optional("Reason", Sized(1, 256), "Why; shown by GetBinding.")];
+    const REPLY: &'static [Param] = &[];
     type Input = StopInput;
     type Output = Empty;
 
@@ -279,6 +287,7 @@ impl Operation for ResumeBinding {
     const NAME: &'static str = "ResumeBinding";
     const ACCESS: Access = Access::dataset("imm:ResumeBinding");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI, RECONCILE];
+    const REPLY: &'static [Param] = &[];
     type Input = BindingInput;
     type Output = Empty;
 

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::params::Kind::{Array, Bool, Int, Name, Sized, Text};
+use super::params::Kind::{Array, Bool, Int, Name, Object, Sized, Text};
 use super::project::{
     DESCRIPTION, MAX_BINDINGS, MAX_BYTES, MAX_ENTITIES, MAX_FILES, MAX_RELATIONS, PROJECT, TEMPLATE,
     check_settings,
 };
-use super::{Call, Empty, Operation, Param, page_size};
+use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::Result;
@@ -30,6 +30,8 @@ const SETTINGS: [Param; 10] = [
     MAX_BYTES,
     Param::optional("WorkflowParameters", Array, "Kept and echoed; has no effect."),
 ];
+
+const DATASET_REPLY: &[Param] = &[Param::required("Dataset", Object, "The dataset.")];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -75,6 +77,7 @@ impl Operation for CreateDataset {
     const NAME: &'static str = "CreateDataset";
     const ACCESS: Access = Access::dataset("imm:CreateDataset");
     const PARAMS: &'static [Param] = &SETTINGS;
+    const REPLY: &'static [Param] = DATASET_REPLY;
     type Input = Settings;
     type Output = DatasetReply;
 
@@ -105,6 +108,7 @@ impl Operation for GetDataset {
     const ACCESS: Access = Access::dataset("imm:GetDataset");
     const PARAMS: &'static [Param] =
         &[PROJECT, DATASET, Param::optional("WithStatistics", Bool, "Count files and bytes exactly.")];
+    const REPLY: &'static [Param] = DATASET_REPLY;
     type Input = GetInput;
     type Output = DatasetReply;
 
@@ -125,6 +129,7 @@ impl Operation for UpdateDataset {
     const NAME: &'static str = "UpdateDataset";
     const ACCESS: Access = Access::dataset("imm:UpdateDataset");
     const PARAMS: &'static [Param] = &SETTINGS;
+    const REPLY: &'static [Param] = DATASET_REPLY;
     type Input = Settings;
     type Output = DatasetReply;
 
@@ -149,6 +154,7 @@ impl Operation for DeleteDataset {
     const NAME: &'static str = "DeleteDataset";
     const ACCESS: Access = Access::dataset("imm:DeleteDataset");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET];
+    const REPLY: &'static [Param] = &[];
     type Input = DeleteInput;
     type Output = Empty;
 
@@ -194,6 +200,8 @@ impl Operation for ListDatasets {
         Param::optional("NextToken", Text, "Where the page before ended."),
         Param::optional("Prefix", Sized(0, 128), "Only names that begin with it."),
     ];
+    const REPLY: &'static [Param] =
+        &[Param::required("Datasets", Array, "The datasets, by name."), NEXT_PAGE];
     type Input = ListInput;
     type Output = ListReply;
 

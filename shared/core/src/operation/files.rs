@@ -39,6 +39,8 @@ fn is_live(row: &Row) -> bool {
     row.status == Status::Live
 }
 
+const FILES_REPLY: &[Param] = &[Param::required("Files", Array, "The files that are there.")];
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct FilesReply {
@@ -82,6 +84,7 @@ impl Operation for GetFileMeta {
     const NAME: &'static str = "GetFileMeta";
     const ACCESS: Access = Access::dataset("imm:GetFileMeta");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI, WITH_FIELDS];
+    const REPLY: &'static [Param] = FILES_REPLY;
     type Input = GetInput;
     type Output = FilesReply;
 
@@ -132,6 +135,7 @@ impl Operation for BatchGetFileMeta {
     const NAME: &'static str = "BatchGetFileMeta";
     const ACCESS: Access = Access::dataset("imm:BatchGetFileMeta");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URIS, WITH_FIELDS];
+    const REPLY: &'static [Param] = FILES_REPLY;
     type Input = BatchGetInput;
     type Output = FilesReply;
 
@@ -248,6 +252,7 @@ impl Operation for UpdateFileMeta {
     const ACCESS: Access = Access::dataset("imm:UpdateFileMeta");
     const PARAMS: &'static [Param] =
         &[PROJECT, DATASET, Param::required("File", Object, "The file with the changes.")];
+    const REPLY: &'static [Param] = &[];
     type Input = UpdateInput;
     type Output = Empty;
 
@@ -292,6 +297,8 @@ impl Operation for BatchUpdateFileMeta {
     const ACCESS: Access = Access::dataset("imm:BatchUpdateFileMeta");
     const PARAMS: &'static [Param] =
         &[PROJECT, DATASET, Param::required("Files", Array, "At most 100 files with their changes.")];
+    const REPLY: &'static [Param] =
+        &[Param::required("Files", Array, "For each file its URI, whether it was changed, and if not, why.")];
     type Input = BatchUpdateInput;
     type Output = BatchUpdateReply;
 
@@ -345,6 +352,7 @@ impl Operation for DeleteFileMeta {
     const NAME: &'static str = "DeleteFileMeta";
     const ACCESS: Access = Access::dataset("imm:DeleteFileMeta");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URI];
+    const REPLY: &'static [Param] = &[];
     type Input = DeleteInput;
     type Output = Empty;
 
@@ -371,6 +379,7 @@ impl Operation for BatchDeleteFileMeta {
     const NAME: &'static str = "BatchDeleteFileMeta";
     const ACCESS: Access = Access::dataset("imm:BatchDeleteFileMeta");
     const PARAMS: &'static [Param] = &[PROJECT, DATASET, URIS];
+    const REPLY: &'static [Param] = &[];
     type Input = BatchDeleteInput;
     type Output = Empty;
 

@@ -20,6 +20,9 @@ const ENDPOINT: Param = Param::optional("NotifyEndpoint", Text, "Accepted from o
 const USER_DATA: Param =
     Param::optional("UserData", Text, "Echoed in the completion message; at most 2,048 bytes.");
 
+const EVENT_REPLY: &[Param] =
+    &[Param::required("EventId", Text, "The event, which is also the task's id and stands in its message.")];
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct EventReply {
@@ -122,6 +125,7 @@ impl Operation for IndexFileMeta {
         USER_DATA,
     ];
     const MODE: Mode = Mode::Async;
+    const REPLY: &'static [Param] = EVENT_REPLY;
     type Input = IndexInput;
     type Output = EventReply;
 
@@ -165,6 +169,7 @@ impl Operation for BatchIndexFileMeta {
         USER_DATA,
     ];
     const MODE: Mode = Mode::Async;
+    const REPLY: &'static [Param] = EVENT_REPLY;
     type Input = BatchIndexInput;
     type Output = EventReply;
 

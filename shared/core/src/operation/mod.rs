@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
 
+mod access_key;
 mod binding;
 mod dataset;
 mod files;
@@ -22,6 +23,7 @@ mod project;
 mod query;
 mod task;
 
+pub(crate) use access_key::issue_token;
 pub use params::{Kind, Param, read_params};
 
 /// What an operation knows of the call besides its parameters.
@@ -29,6 +31,15 @@ pub use params::{Kind, Param, read_params};
 pub struct Call {
     /// The request id, in the reply and in every log line.
     pub request_id: String,
+    /// The access key that signed; `None` where a function was invoked directly.
+    pub caller: Option<String>,
+}
+
+impl Call {
+    /// A call that no access key signed.
+    pub fn new(request_id: String) -> Self {
+        Self { request_id, caller: None }
+    }
 }
 
 /// One operation of the API.
@@ -39,6 +50,8 @@ pub trait Operation {
     const ACCESS: Access;
     /// Its parameters.
     const PARAMS: &'static [Param];
+    /// The fields of its reply, besides the request id.
+    const REPLY: &'static [Param];
     /// Whether it answers at once or accepts work to be done later.
     const MODE: Mode = Mode::Inline;
     /// Its parameters, read.
@@ -78,6 +91,8 @@ pub struct Row {
     pub access: Access,
     /// Its parameters.
     pub params: &'static [Param],
+    /// The fields of its reply, besides the request id.
+    pub reply: &'static [Param],
     /// How it runs.
     pub mode: Mode,
     run: Run,
@@ -90,6 +105,7 @@ impl Row {
             function,
             access: O::ACCESS,
             params: O::PARAMS,
+            reply: O::REPLY,
             mode: O::MODE,
             run: run_as::<O>,
         }
@@ -161,6 +177,13 @@ pub const OPERATIONS: &[Row] = &[
     Row::of::<query::SemanticQuery>("semantic-query"),
     Row::of::<task::GetTask>("get-task"),
     Row::of::<task::ListTasks>("list-tasks"),
+    Row::of::<access_key::CreateAccessKey>("create-access-key"),
+    Row::of::<access_key::ListAccessKeys>("list-access-keys"),
+    Row::of::<access_key::UpdateAccessKey>("update-access-key"),
+    Row::of::<access_key::RotateAccessKey>("rotate-access-key"),
+    Row::of::<access_key::DeleteAccessKey>("delete-access-key"),
+    Row::of::<access_key::CreateTemporaryKey>("create-temporary-key"),
+    Row::of::<access_key::CreateToken>("create-token"),
 ];
 
 /// Functions that are not operations of the API: the gateway, the workers, the
@@ -171,6 +194,10 @@ pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-schedule", 
 pub fn operation(name: &str) -> Option<&'static Row> {
     OPERATIONS.iter().find(|row| row.name == name)
 }
+
+/// Where a list goes on.
+const NEXT_PAGE: Param =
+    Param::required("NextToken", Kind::Text, "Where the next page begins; empty at the end.");
 
 /// An empty reply: the request id is all.
 #[derive(Debug, Serialize)]

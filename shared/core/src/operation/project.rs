@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::params::Kind::{Array, Bool, Int, Name, Sized, Text};
-use super::{Call, Empty, Operation, Param, page_size};
+use super::params::Kind::{Array, Bool, Int, Name, Object, Sized, Text};
+use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -86,6 +86,8 @@ pub(super) fn check_settings(description: Option<&str>, template: Option<&str>) 
     Ok(())
 }
 
+const PROJECT_REPLY: &[Param] = &[Param::required("Project", Object, "The project.")];
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Settings {
@@ -155,6 +157,7 @@ impl Operation for CreateProject {
     const NAME: &'static str = "CreateProject";
     const ACCESS: Access = Access::project("imm:CreateProject");
     const PARAMS: &'static [Param] = &SETTINGS;
+    const REPLY: &'static [Param] = PROJECT_REPLY;
     type Input = Settings;
     type Output = ProjectReply;
 
@@ -182,6 +185,7 @@ impl Operation for GetProject {
     const ACCESS: Access = Access::project("imm:GetProject");
     const PARAMS: &'static [Param] =
         &[PROJECT, Param::optional("WithStatistics", Bool, "Count files and bytes exactly.")];
+    const REPLY: &'static [Param] = PROJECT_REPLY;
     type Input = GetInput;
     type Output = ProjectReply;
 
@@ -200,6 +204,7 @@ impl Operation for UpdateProject {
     const NAME: &'static str = "UpdateProject";
     const ACCESS: Access = Access::project("imm:UpdateProject");
     const PARAMS: &'static [Param] = &SETTINGS;
+    const REPLY: &'static [Param] = PROJECT_REPLY;
     type Input = Settings;
     type Output = ProjectReply;
 
@@ -225,6 +230,7 @@ impl Operation for DeleteProject {
     const NAME: &'static str = "DeleteProject";
     const ACCESS: Access = Access::project("imm:DeleteProject");
     const PARAMS: &'static [Param] = &[PROJECT];
+    const REPLY: &'static [Param] = &[];
     type Input = DeleteInput;
     type Output = Empty;
 
@@ -264,6 +270,8 @@ impl Operation for ListProjects {
         Param::optional("Prefix", Sized(0, 128), "Only names that begin with it."),
         TAG,
     ];
+    const REPLY: &'static [Param] =
+        &[Param::required("Projects", Array, "The projects, by name."), NEXT_PAGE];
     type Input = ListInput;
     type Output = ListReply;
 

@@ -4,12 +4,27 @@ use serde::{Deserialize, Serialize};
 
 use super::params::Kind::{Array, Bool, Int, Object, OneOf, Text};
 use super::project::PROJECT;
-use super::{Call, Operation, Param, page_size};
+use super::{Call, NEXT_PAGE, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
 use crate::model::{TaskStatus, TaskView, Timestamp};
 use crate::state::Task;
+
+const TASK_REPLY: &[Param] = &[
+    PROJECT,
+    Param::required("TaskId", Text, "The task."),
+    Param::required("TaskType", Text, "The operation that made it."),
+    Param::required("EventId", Text, "The event of index calls."),
+    Param::required("Status", OneOf(&["Running", "Succeeded", "Failed"]), "How it stands."),
+    Param::required("Progress", Int(0, 100), "In per cent."),
+    Param::required("StartTime", Text, "When it was accepted."),
+    Param::optional("EndTime", Text, "When it ended."),
+    Param::required("Code", Text, "The error's code, where it failed."),
+    Param::required("Message", Text, "The error's message, where it failed."),
+    Param::required("UserData", Text, "What the caller gave along."),
+    Param::optional("TaskRequestDefinition", Text, "The request, as JSON, where it was asked for."),
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -33,6 +48,7 @@ impl Operation for GetTask {
         Param::required("TaskId", Text, "The task; for index calls the event id."),
         Param::optional("RequestDefinition", Bool, "Also give the request."),
     ];
+    const REPLY: &'static [Param] = TASK_REPLY;
     type Input = GetInput;
     type Output = TaskView;
 
@@ -132,6 +148,12 @@ impl Operation for ListTasks {
         Param::optional("MaxResults", Int(1, 100), "Page size; 100 by default."),
         Param::optional("NextToken", Text, "Where the page before ended."),
         Param::optional("RequestDefinition", Bool, "Also give the requests."),
+    ];
+    const REPLY: &'static [Param] = &[
+        Param::required("ProjectName", Text, "The project."),
+        Param::required("Tasks", Array, "The tasks, by id."),
+        Param::required("MaxResults", Text, "The page size, as text."),
+        NEXT_PAGE,
     ];
     type Input = ListInput;
     type Output = ListReply;

@@ -1,6 +1,7 @@
 //! The state table: projects, datasets, bindings, tasks, counters, scan runs.
 //! Each submodule owns the items of one kind, their keys and their invariants.
 
+mod access_key;
 mod binding;
 mod counters;
 mod dataset;
@@ -11,6 +12,8 @@ mod run;
 mod schema;
 mod task;
 
+pub use access_key::{KeyStatus, StoredKey};
+pub(crate) use access_key::{TEMPORARY_PREFIX, TOKEN_PREFIX};
 pub use binding::{Binding, Route};
 pub use counters::{CounterDelta, Counts, Room};
 pub use dataset::{Dataset, DatasetChange};

@@ -6,7 +6,7 @@ use super::super::dataset::DATASET;
 use super::super::params::Kind::{Int, Text};
 use super::super::project::PROJECT;
 use super::super::{Call, Operation, Param, page_size};
-use super::{NEXT_TOKEN, ORDER, Query, QueryReply, SORT, WITH_FIELDS, WITH_STATS};
+use super::{NEXT_TOKEN, ORDER, QUERY_REPLY, Query, QueryReply, SORT, WITH_FIELDS, WITH_STATS};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -57,6 +57,7 @@ impl Operation for FuzzyQuery {
         WITH_FIELDS,
         WITH_STATS,
     ];
+    const REPLY: &'static [Param] = QUERY_REPLY;
     type Input = FuzzyInput;
     type Output = QueryReply;
 

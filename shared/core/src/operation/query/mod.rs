@@ -7,7 +7,7 @@ mod simple;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::params::Kind::{Array, Bool, Text};
+use super::params::Kind::{Array, Bool, Int, Object, Text};
 use super::{Call, Param};
 use crate::context::Context;
 use crate::error::Result;
@@ -40,6 +40,16 @@ struct Stats {
     /// From the beginning of the query to its answer.
     milliseconds: f64,
 }
+
+/// The reply of all of them, as the API's description has it.
+const QUERY_REPLY: &[Param] = &[
+    Param::optional("Files", Array, "The files of the page."),
+    Param::optional("Aggregations", Array, "The aggregations that were asked for."),
+    Param::optional("NextToken", Text, "Where the page ended; empty at the end."),
+    Param::optional("TotalHits", Int(0, i64::MAX), "How many files satisfy the query."),
+    Param::optional("Parse", Object, "How a text was understood."),
+    Param::optional("Stats", Object, "What the query took."),
+];
 
 /// The reply of all of them.
 #[derive(Debug, Default, Serialize)]

@@ -8,7 +8,7 @@ use super::super::params::Kind::{Array, Int, Text};
 use super::super::project::PROJECT;
 use super::super::{Call, Operation, Param, page_size};
 use super::fuzzy::check_length;
-use super::{Query, QueryReply, WITH_FIELDS, WITH_STATS};
+use super::{QUERY_REPLY, Query, QueryReply, WITH_FIELDS, WITH_STATS};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -60,6 +60,7 @@ impl Operation for SemanticQuery {
         WITH_FIELDS,
         WITH_STATS,
     ];
+    const REPLY: &'static [Param] = QUERY_REPLY;
     type Input = SemanticInput;
     type Output = QueryReply;
 

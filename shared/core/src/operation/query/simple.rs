@@ -6,7 +6,7 @@ use super::super::dataset::DATASET;
 use super::super::params::Kind::{Array, Bool, Int, Object};
 use super::super::project::PROJECT;
 use super::super::{Call, Operation, Param, page_size};
-use super::{NEXT_TOKEN, ORDER, Query, QueryReply, SORT, WITH_FIELDS, WITH_STATS};
+use super::{NEXT_TOKEN, ORDER, QUERY_REPLY, Query, QueryReply, SORT, WITH_FIELDS, WITH_STATS};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -69,6 +69,7 @@ impl Operation for SimpleQuery {
         Param::optional("WithoutTotalHits", Bool, "Do not count all files: cheaper."),
         WITH_STATS,
     ];
+    const REPLY: &'static [Param] = QUERY_REPLY;
     type Input = SimpleInput;
     type Output = QueryReply;
 

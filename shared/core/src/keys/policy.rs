@@ -1,7 +1,7 @@
 //! What a caller may do: policies in the RAM grammar, and what each operation
 //! asks for.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -16,6 +16,10 @@ pub enum Scope {
     Project,
     /// The dataset that the call names.
     Dataset,
+    /// The access key that the call names.
+    AccessKey,
+    /// The access key that the call names, or else the caller's own.
+    OwnAccessKey,
 }
 
 /// What a caller needs for an operation.
@@ -43,37 +47,67 @@ impl Access {
         Self { action, scope: Scope::Dataset }
     }
 
+    /// An action on an access key.
+    pub const fn access_key(action: &'static str) -> Self {
+        Self { action, scope: Scope::AccessKey }
+    }
+
+    /// An action on an access key that is the caller's own where none is named.
+    pub const fn own_access_key(action: &'static str) -> Self {
+        Self { action, scope: Scope::OwnAccessKey }
+    }
+
     /// The resource name of a call:
-    /// `acs:imm:{region}:{account}:project/{project}/dataset/{dataset}`. What
-    /// the call does not name is `*`: only who may do it to all may do it.
-    pub fn resource(&self, config: &Config, params: &Params) -> String {
+    /// `acs:imm:{region}:{account}:project/{project}/dataset/{dataset}`, or
+    /// `acs:ram:{region}:{account}:accesskey/{id}`. What the call does not name
+    /// is `*`: only who may do it to all may do it.
+    pub fn resource(&self, config: &Config, params: &Params, caller: &str) -> String {
         let name = |parameter: &str| match params.get(parameter) {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             _ => "*".to_owned(),
         };
-        let root = format!("acs:imm:{}:{}:", config.region, config.account_id);
+        let place = format!("{}:{}", config.region, config.account_id);
+        let root = format!("acs:imm:{place}:");
         match self.scope {
             Scope::Account => format!("{root}project/*"),
             Scope::Project => format!("{root}project/{}", name("ProjectName")),
             Scope::Dataset => {
                 format!("{root}project/{}/dataset/{}", name("ProjectName"), name("DatasetName"))
             }
+            Scope::AccessKey => format!("acs:ram:{place}:accesskey/{}", name("AccessKeyId")),
+            Scope::OwnAccessKey => {
+                let named = name("AccessKeyId");
+                format!("acs:ram:{place}:accesskey/{}", if named == "*" { caller } else { &named })
+            }
         }
     }
 }
 
 /// A policy: `{"Version": "1", "Statement": [{"Effect", "Action", "Resource"}]}`.
-/// What no statement allows is denied; what one denies is denied.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// What no statement allows is denied; what one denies is denied. Anything else
+/// of the RAM grammar, such as conditions, is refused rather than left out: a
+/// policy must not mean less than it says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Policy {
-    /// The statements.
+    /// The version of the grammar.
     #[serde(default)]
+    pub version: Version,
+    /// The statements.
     pub statement: Vec<Statement>,
 }
 
+/// The version of the grammar: there is one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Version {
+    /// The only one.
+    #[default]
+    #[serde(rename = "1")]
+    One,
+}
+
 /// One statement of a [`Policy`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Statement {
     /// Allow or deny.
@@ -87,7 +121,7 @@ pub struct Statement {
 }
 
 /// The effect of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// It allows.
     Allow,
@@ -112,7 +146,8 @@ impl Policy {
     /// The policy of an account's own key.
     pub fn everything() -> Self {
         let all = || vec!["*".to_owned()];
-        Self { statement: vec![Statement { effect: Effect::Allow, action: all(), resource: all() }] }
+        let statement = Statement { effect: Effect::Allow, action: all(), resource: all() };
+        Self { version: Version::One, statement: vec![statement] }
     }
 
     /// Whether the policy allows an action on a resource.
@@ -197,5 +232,52 @@ mod tests {
         assert!(!policy.allows("imm:GetDataset", "acs:imm:r:a:project/other/dataset/d"));
         assert!(!policy.allows("imm:DeleteDataset", "acs:imm:r:a:project/mine/dataset/d"));
         assert!(!Policy::default().allows("imm:GetDataset", "x"));
+        let again: Policy = serde_json::from_str(&serde_json::to_string(&policy).unwrap()).unwrap();
+        assert_eq!(again, policy);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let table = [
+            r#"{"Version":"2","Statement":[]}"#,
+            r#"{"Version":"1"}"#,
+            r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{}}]}"#,
+            r#"{"Statement":[{"Effect":"Allow","NotAction":"*","Resource":"*"}]}"#,
+            r#"{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}"#,
+            r#"{"Statement":[{"Effect":"Allow","Action":"*"}]}"#,
+            r#"{"Statement":[],"Other":1}"#,
+        ];
+        for text in table {
+            assert!(serde_json::from_str::<Policy>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn resources_are_named_as_the_documentation_has_them() {
+        let config = Config::default();
+        let given = |json: serde_json::Value| match json {
+            serde_json::Value::Object(map) => map,
+            _ => Params::new(),
+        };
+        let named = given(serde_json::json!({"ProjectName": "p", "DatasetName": "d", "AccessKeyId": "k"}));
+        let table = [
+            (Access::account("a"), "acs:imm:us-east-1:000000000000:project/*"),
+            (Access::project("a"), "acs:imm:us-east-1:000000000000:project/p"),
+            (Access::dataset("a"), "acs:imm:us-east-1:000000000000:project/p/dataset/d"),
+            (Access::access_key("a"), "acs:ram:us-east-1:000000000000:accesskey/k"),
+            (Access::own_access_key("a"), "acs:ram:us-east-1:000000000000:accesskey/k"),
+        ];
+        for (access, want) in table {
+            assert_eq!(access.resource(&config, &named, "me"), want);
+        }
+        let nothing = Params::new();
+        let table = [
+            (Access::dataset("a"), "acs:imm:us-east-1:000000000000:project/*/dataset/*"),
+            (Access::access_key("a"), "acs:ram:us-east-1:000000000000:accesskey/*"),
+            (Access::own_access_key("a"), "acs:ram:us-east-1:000000000000:accesskey/me"),
+        ];
+        for (access, want) in table {
+            assert_eq!(access.resource(&config, &nothing, "me"), want);
+        }
     }
 }

@@ -1,0 +1,45 @@
+//! The door for people and scripts: `POST /api/<Operation>` with a JSON body
+//! and `Authorization: Bearer <token>`.
+
+use serde_json::Value;
+
+use super::{Gateway, HttpRequest, HttpResponse, auth, encoding};
+use crate::error::{Code, Error, Result};
+use crate::operation::{Params, operation};
+
+/// Where the operations are.
+pub(super) const ROOT: &str = "/api/";
+
+/// The token of a request.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+impl Gateway {
+    /// Answers a request of this door.
+    pub(super) async fn native(
+        &self,
+        request: &HttpRequest,
+        id: &str,
+        caller: &mut String,
+    ) -> Result<HttpResponse> {
+        if request.method != "POST" {
+            return Err(Error::with_code(
+                Code::UnsupportedHttpMethod,
+                "This method is not supported; use POST.",
+            ));
+        }
+        let token = bearer(request).ok_or_else(|| {
+            Error::with_code(Code::MissingBearerToken, "Authorization: Bearer <token> is mandatory.")
+        })?;
+        let key = auth::token(token).authenticate(&self.ctx, request).await?;
+        key.owner().clone_into(caller);
+        let name = request.path.strip_prefix(ROOT).unwrap_or_default();
+        let row = operation(name).ok_or_else(super::no_such_operation)?;
+        let params =
+            if request.body.is_empty() { Params::new() } else { encoding::json_object(&request.body)? };
+        let reply = self.run(row, params, &key, id).await?;
+        Ok(HttpResponse::json(200, &Value::Object(reply), id))
+    }
+}

@@ -1,0 +1,100 @@
+//! RPC signatures, version 1: HMAC-SHA1 over the parameters, which old clients
+//! and those with `signature_algorithm='v2'` send in the query string or form.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+
+use super::HttpRequest;
+use super::auth::{Claim, MAX_NONCE, Proof, incomplete, must_be_recent};
+use super::encoding::{canonical_pairs, encode, form, pairs};
+use crate::error::{Code, Error, Result};
+use crate::model::Timestamp;
+
+/// Headers of the API's own that such requests carry. Nothing signs them, so
+/// none of them may say anything that the parameters do not.
+const KNOWN_HEADERS: [&str; 4] =
+    ["x-acs-credentials-provider", "x-acs-signature-nonce", "x-acs-retry-attempts", "x-acs-retry-delay"];
+
+/// All parameters that the signature is made over: those of the query string
+/// and of a form.
+fn parameters(request: &HttpRequest) -> Result<Vec<(String, String)>> {
+    let mut all = pairs(&request.query);
+    if !request.body.is_empty() {
+        // Any other body would not be signed at all.
+        let body = form(request).ok_or_else(|| {
+            incomplete("with signature version 1.0 a body must be application/x-www-form-urlencoded")
+        })?;
+        all.extend(body);
+    }
+    Ok(all)
+}
+
+/// Whether a request is signed in this way.
+pub(super) fn is_rpc_v1(request: &HttpRequest) -> bool {
+    let is_signature = |(key, _): &(String, String)| key == "Signature" || key == "AccessKeyId";
+    request.header("authorization").is_none()
+        && (pairs(&request.query).iter().any(is_signature)
+            || form(request).is_some_and(|form| form.iter().any(is_signature)))
+}
+
+/// Reads the signature's parameters and checks what needs no secret.
+///
+/// # Errors
+/// The rows of the catalogue for signatures.
+pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
+    let all = parameters(request)?;
+    let parameter = |name: &str| {
+        let mut values = all.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone());
+        match (values.next(), values.next()) {
+            (Some(value), None) if !value.is_empty() => Ok(value),
+            (Some(_), Some(_)) => Err(incomplete(&format!("the parameter {name} is there twice"))),
+            _ => Err(incomplete(&format!("the parameter {name} must be sent"))),
+        }
+    };
+    let (method, version) = (parameter("SignatureMethod")?, parameter("SignatureVersion")?);
+    if method != "HMAC-SHA1" || version != "1.0" {
+        return Err(Error::with_code(
+            Code::UnsupportedSignature,
+            "The signature method is not supported; use HMAC-SHA1 with version 1.0, or ACS3-HMAC-SHA256.",
+        ));
+    }
+    let action = parameter("Action")?;
+    for (name, value) in &request.headers {
+        let is_right = match name.as_str() {
+            "x-acs-action" => *value == action,
+            "x-acs-version" => parameter("Version").is_ok_and(|version| version == *value),
+            name => !name.starts_with("x-acs-") || KNOWN_HEADERS.contains(&name),
+        };
+        if !is_right {
+            return Err(incomplete(&format!("the header {name} is not signed and says something else")));
+        }
+    }
+    must_be_recent("Timestamp", Timestamp::parse(&parameter("Timestamp")?), now)?;
+    let nonce = parameter("SignatureNonce")?;
+    if nonce.len() > MAX_NONCE {
+        return Err(incomplete(&format!("SignatureNonce must have 1 to {MAX_NONCE} characters")));
+    }
+    let signature =
+        STANDARD.decode(parameter("Signature")?).map_err(|_| incomplete("Signature is not base64"))?;
+    Ok(Claim {
+        access_key_id: parameter("AccessKeyId")?,
+        nonce: Some(nonce),
+        security_token: parameter("SecurityToken").ok(),
+        proof: Proof::RpcV1 { signature },
+    })
+}
+
+/// The signature of a request.
+///
+/// # Errors
+/// That a body is no form.
+pub(super) fn signature(request: &HttpRequest, secret: &str) -> Result<Vec<u8>> {
+    let signed = parameters(request)?.into_iter().filter(|(key, _)| key != "Signature");
+    let canonical = canonical_pairs(signed);
+    let to_sign = format!("{}&%2F&{}", request.method, encode(&canonical));
+    let mut mac = Hmac::<Sha1>::new_from_slice(format!("{secret}&").as_bytes()).map_err(Error::internal)?;
+    mac.update(to_sign.as_bytes());
+    Ok(mac.finalize().into_bytes().to_vec())
+}
