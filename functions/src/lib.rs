@@ -6,7 +6,7 @@
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
 use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
-use mediadex_core::operation::{Call, Params, operation};
+use mediadex_core::operation::{Call, Params, Row};
 use mediadex_core::{Context, telemetry};
 use serde_json::{Value, json};
 
@@ -62,12 +62,9 @@ fn encode(answer: impl serde::Serialize) -> mediadex_core::Result<Value> {
 /// its answer the API's reply. Whoever may invoke the function may do this.
 ///
 /// # Errors
-/// When the runtime's API fails, or there is no such operation.
-pub fn run_operation(name: &'static str) -> Run {
-    let Some(row) = operation(name) else {
-        return Box::pin(async move { Err(format!("there is no operation {name}").into()) });
-    };
-    run(name, move |ctx, event, request_id| async move {
+/// When the runtime's API fails.
+pub fn run_operation(row: &'static Row) -> Run {
+    run(row.name, move |ctx, event, request_id| async move {
         let params = match event {
             Value::Object(params) => params,
             Value::Null => Params::new(),

@@ -71,11 +71,13 @@ pub(crate) fn guard(
     secret: &str,
     stop: CancellationToken,
 ) {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
     let guard = Guard {
         database,
         access_key_id: access_key_id.to_owned(),
         secret: secret.to_owned(),
-        client: Client::builder(TokioExecutor::new()).build_http(),
+        client: Client::builder(TokioExecutor::new()).build(connector),
     };
     let router = Router::new().fallback(pass).with_state(guard);
     tasks.spawn(async move {

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod client;
 pub mod cloud;
+pub mod cost;
 pub mod find;
 pub mod folders;
 pub mod inspect;

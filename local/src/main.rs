@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, DEFAULT_KEY, StateDir, local_config};
 use mediadex::up::UpOptions;
-use mediadex::{DEFAULT_PORT, bench, folders, inspect, keys, load, redrive, search, up};
+use mediadex::{DEFAULT_PORT, bench, cost, folders, inspect, keys, load, redrive, search, up};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
@@ -39,6 +39,8 @@ enum Command {
     Keys(Keys),
     /// Try again what could not be read.
     Redrive(Redrive),
+    /// Print what an index costs in AWS, item by item.
+    Cost(cost::Cost),
     /// Write objects to a local cloud of its own, kill it, and check its index.
     Load(load::LoadArgs),
     /// Print the figures of BENCHMARKS.md.
@@ -121,6 +123,7 @@ fn main() -> ExitCode {
             Command::Inspect(args) => inspect::run(args).await,
             Command::Keys(args) => run_keys(args).await,
             Command::Redrive(args) => run_redrive(args).await,
+            Command::Cost(args) => run_cost(&args),
             Command::Load(args) => run_load(args).await,
             Command::Bench(bench) => bench::run(bench).await.map(|()| ExitCode::SUCCESS),
         }
@@ -159,6 +162,12 @@ async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
         config: local_config(),
     };
     up::run(UpOptions { folders: args.folders, cloud, json: args.json }).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout, reason = "the bill is what was asked for")]
+fn run_cost(args: &cost::Cost) -> anyhow::Result<ExitCode> {
+    println!("{}", cost::run(args)?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -280,7 +280,13 @@ mod tests {
         let store = aws_sdk_dynamodb::Config::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
-            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("a", "b", None, None, "test"))
+            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+                "mediadex",
+                "mediadex-secret",
+                None,
+                None,
+                "test",
+            ))
             .endpoint_url(format!("http://{}", cloud.endpoints.dynamodb))
             .http_client(http.clone())
             .build();

@@ -55,6 +55,14 @@ fn each_operation_is_called_by_a_test_through_the_gateway() {
     }
 }
 
+#[test]
+fn the_bill_counts_the_alarms_and_secrets_of_the_template() {
+    let template = read("template.yaml");
+    let count = |kind: &str| template.matches(&format!("Type: {kind}\n")).count();
+    assert_eq!(count("AWS::CloudWatch::Alarm"), mediadex_core::cost::ALARMS);
+    assert_eq!(count("AWS::SecretsManager::Secret"), mediadex_core::cost::SECRETS);
+}
+
 /// `MEDIADEX_BLESS=1 cargo test` writes the table anew.
 #[test]
 fn the_readme_has_the_catalogue_of_fields() {

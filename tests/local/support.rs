@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mediadex::client::Api;
 use mediadex::cloud::{Cloud, CloudOptions, StateDir, local_config};
 use mediadex_core::Config;
-use mediadex_core::operation::Params;
+use mediadex_core::operation::{Kind, Params, operation};
 use serde_json::{Value, json};
 
 pub(crate) struct Local {
@@ -18,6 +18,30 @@ pub(crate) fn params(value: Value) -> Params {
     match value {
         Value::Object(map) => map,
         _ => panic!("parameters must be an object"),
+    }
+}
+
+/// Holds a reply to what the API's description says of it.
+fn is_as_described(action: &str, reply: &Value) {
+    let fields = operation(action).unwrap_or_else(|| panic!("no operation {action}")).reply;
+    let keys: Vec<&String> = reply.as_object().unwrap().keys().filter(|key| *key != "RequestId").collect();
+    for key in &keys {
+        assert!(fields.iter().any(|field| field.name == *key), "{action} does not describe {key}");
+    }
+    for field in fields {
+        let Some(value) = reply.get(field.name) else {
+            assert!(!field.required, "{action} does not give {}", field.name);
+            continue;
+        };
+        let is_right = match field.kind {
+            Kind::Object => value.is_object(),
+            Kind::Array => value.is_array(),
+            Kind::Int(least, most) => value.as_i64().is_some_and(|number| (least..=most).contains(&number)),
+            Kind::Bool => value.is_boolean(),
+            Kind::OneOf(words) => words.iter().any(|word| value == word),
+            Kind::Text | Kind::Sized(..) | Kind::Name => value.is_string(),
+        };
+        assert!(is_right, "{action}: {} is {value}", field.name);
     }
 }
 
@@ -54,6 +78,7 @@ impl Local {
         let reply = self.api.call(action, &params(value)).await.unwrap();
         assert_eq!(reply.status, 200, "{action}: {}", reply.body);
         assert!(reply.body["RequestId"].is_string(), "{action}: {}", reply.body);
+        is_as_described(action, &reply.body);
         reply.body
     }
 

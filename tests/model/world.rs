@@ -11,6 +11,7 @@ use mediadex_core::dispatch::{Dispatch, Work};
 use mediadex_core::ingest::{
     Due, ScanStep, StepReply, on_object_event, on_schedule, run_index_task, run_step,
 };
+use mediadex_core::keys::{Keys, SealingKey};
 use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::simulation::{self, Safeguard};
 use mediadex_core::{Code, Config, Context, Error};
@@ -94,7 +95,8 @@ impl World {
             ..Config::default()
         };
         change(&mut config);
-        let ctx = services.context(config, outbox.clone());
+        let sealing = SealingKey::parse("a sealing key for the model's worlds").unwrap();
+        let ctx = services.context(config, outbox.clone()).with_keys(Keys::default().sealed_with(sealing));
         Self {
             services,
             ctx,

@@ -1,6 +1,8 @@
 //! The function of BatchIndexFileMeta.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("BatchIndexFileMeta").await
+    mediadex_functions::run_operation(&row::BATCH_INDEX_FILE_META).await
 }

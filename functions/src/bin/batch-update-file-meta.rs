@@ -1,6 +1,8 @@
 //! The function of BatchUpdateFileMeta.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("BatchUpdateFileMeta").await
+    mediadex_functions::run_operation(&row::BATCH_UPDATE_FILE_META).await
 }

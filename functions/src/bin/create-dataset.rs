@@ -1,6 +1,8 @@
 //! The function of CreateDataset.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("CreateDataset").await
+    mediadex_functions::run_operation(&row::CREATE_DATASET).await
 }

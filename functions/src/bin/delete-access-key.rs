@@ -1,6 +1,8 @@
 //! The function of DeleteAccessKey.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("DeleteAccessKey").await
+    mediadex_functions::run_operation(&row::DELETE_ACCESS_KEY).await
 }

@@ -1,6 +1,8 @@
 //! The function of DeleteDataset.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("DeleteDataset").await
+    mediadex_functions::run_operation(&row::DELETE_DATASET).await
 }

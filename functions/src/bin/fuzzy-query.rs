@@ -1,6 +1,8 @@
 //! The function of FuzzyQuery.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("FuzzyQuery").await
+    mediadex_functions::run_operation(&row::FUZZY_QUERY).await
 }

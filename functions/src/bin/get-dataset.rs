@@ -1,6 +1,8 @@
 //! The function of GetDataset.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("GetDataset").await
+    mediadex_functions::run_operation(&row::GET_DATASET).await
 }

@@ -1,6 +1,8 @@
 //! The function of GetProject.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("GetProject").await
+    mediadex_functions::run_operation(&row::GET_PROJECT).await
 }

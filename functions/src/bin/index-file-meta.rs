@@ -1,6 +1,8 @@
 //! The function of IndexFileMeta.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("IndexFileMeta").await
+    mediadex_functions::run_operation(&row::INDEX_FILE_META).await
 }

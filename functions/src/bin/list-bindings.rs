@@ -1,6 +1,8 @@
 //! The function of ListBindings.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("ListBindings").await
+    mediadex_functions::run_operation(&row::LIST_BINDINGS).await
 }

@@ -1,6 +1,8 @@
 //! The function of ListProjects.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("ListProjects").await
+    mediadex_functions::run_operation(&row::LIST_PROJECTS).await
 }

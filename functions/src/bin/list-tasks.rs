@@ -1,6 +1,8 @@
 //! The function of ListTasks.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("ListTasks").await
+    mediadex_functions::run_operation(&row::LIST_TASKS).await
 }

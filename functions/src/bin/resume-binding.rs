@@ -1,6 +1,8 @@
 //! The function of ResumeBinding.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("ResumeBinding").await
+    mediadex_functions::run_operation(&row::RESUME_BINDING).await
 }

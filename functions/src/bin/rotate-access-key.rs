@@ -1,6 +1,8 @@
 //! The function of RotateAccessKey.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("RotateAccessKey").await
+    mediadex_functions::run_operation(&row::ROTATE_ACCESS_KEY).await
 }

@@ -1,6 +1,8 @@
 //! The function of SemanticQuery.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("SemanticQuery").await
+    mediadex_functions::run_operation(&row::SEMANTIC_QUERY).await
 }

@@ -1,6 +1,8 @@
 //! The function of SimpleQuery.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("SimpleQuery").await
+    mediadex_functions::run_operation(&row::SIMPLE_QUERY).await
 }

@@ -1,6 +1,8 @@
 //! The function of StopBinding.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("StopBinding").await
+    mediadex_functions::run_operation(&row::STOP_BINDING).await
 }

@@ -1,6 +1,8 @@
 //! The function of UpdateDataset.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("UpdateDataset").await
+    mediadex_functions::run_operation(&row::UPDATE_DATASET).await
 }

@@ -1,6 +1,8 @@
 //! The function of UpdateProject.
 
+use mediadex_core::operation::row;
+
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    mediadex_functions::run_operation("UpdateProject").await
+    mediadex_functions::run_operation(&row::UPDATE_PROJECT).await
 }

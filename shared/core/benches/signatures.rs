@@ -20,7 +20,8 @@ fn acs3(bytes: usize) -> HttpRequest {
     let mut params = Params::new();
     params.insert("ProjectName".into(), "project".into());
     params.insert("Files".into(), "x".repeat(bytes).into());
-    let signed = sign_acs3("127.0.0.1:9800", "GetProject", &params, Credentials::new("id", "secret")).unwrap();
+    let signed =
+        sign_acs3("127.0.0.1:9800", "GetProject", &params, Credentials::new("id", "secret")).unwrap();
     HttpRequest {
         method: "POST".into(),
         path: "/".into(),

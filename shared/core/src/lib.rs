@@ -7,6 +7,7 @@
 pub mod bucket;
 pub mod config;
 pub mod context;
+pub mod cost;
 pub mod dispatch;
 pub mod error;
 pub mod file;

@@ -157,6 +157,7 @@ impl Gateway {
         }
         let key = self.image_search_caller(request).await?;
         key.owner().clone_into(caller);
+        self.limit_key(&key).await?;
         let route = route(&request.method, &request.path)?;
         let action = format!("imagesearch:{}", route.operation);
         let instance = if route.instance.is_empty() { "*" } else { &route.instance };
@@ -165,7 +166,6 @@ impl Gateway {
             self.ctx.config.region, self.ctx.config.account_id, route.project
         );
         self.authorise(&key, &action, &resource, id)?;
-        self.limit_key(&key).await?;
         Err(fault(
             Code::ActionNotFound,
             format!("{} is not available in this version of mediadex.", route.operation),

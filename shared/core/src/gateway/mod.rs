@@ -45,6 +45,9 @@ pub const MAX_BODY: usize = 6 * 1024 * 1024;
 /// Bytes of a URL that are accepted: what HTTP servers read at most.
 const MAX_URL: usize = 64 * 1024 - 2;
 
+/// Characters of an action or path that the log shows.
+const MAX_LOGGED: usize = 200;
+
 /// Which door a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Door {
@@ -102,10 +105,12 @@ impl Gateway {
         // Boxed: the operations' futures are large.
         let answer = Box::pin(self.answer(door, &request, &id, &mut caller)).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let action = match door {
+        let mut action = match door {
             Door::Imm => request.action().unwrap_or_default(),
             Door::Native | Door::ImageSearch => format!("{} {}", request.method, request.path),
         };
+        // A stranger chose it: not more of it than a line of the log can bear.
+        action = action.chars().take(MAX_LOGGED).collect();
         match answer {
             Ok(response) => {
                 let status = response.status;
@@ -129,7 +134,8 @@ impl Gateway {
     /// one whose body is too large.
     pub fn refuse(&self, path: &str, error: &Error) -> HttpResponse {
         let id = request_id();
-        tracing::info!(request_id = %id, path, error = %error.internal_text(), "refused");
+        let shown: String = path.chars().take(MAX_LOGGED).collect();
+        tracing::info!(request_id = %id, path = shown, error = %error.internal_text(), "refused");
         self.render(Door::of(path), error, &id)
     }
 
@@ -177,9 +183,9 @@ impl Gateway {
 
     /// Runs an operation for a key that may: what all doors to them share.
     async fn run(&self, row: &Row, params: Params, key: &AccessKey, id: &str) -> Result<Params> {
+        self.limit_key(key).await?;
         let resource = row.access.resource(&self.ctx.config, &params, key.id());
         self.authorise(key, row.access.action, &resource, id)?;
-        self.limit_key(key).await?;
         if let Some(project) = params.get("ProjectName").and_then(Value::as_str)
             && crate::model::check_name("ProjectName", project).is_ok()
         {

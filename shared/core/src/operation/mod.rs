@@ -146,45 +146,61 @@ fn run_as<'a, O: Operation>(
     })
 }
 
-/// Every operation.
-pub const OPERATIONS: &[Row] = &[
-    Row::of::<project::CreateProject>("create-project"),
-    Row::of::<project::GetProject>("get-project"),
-    Row::of::<project::UpdateProject>("update-project"),
-    Row::of::<project::DeleteProject>("delete-project"),
-    Row::of::<project::ListProjects>("list-projects"),
-    Row::of::<dataset::CreateDataset>("create-dataset"),
-    Row::of::<dataset::GetDataset>("get-dataset"),
-    Row::of::<dataset::UpdateDataset>("update-dataset"),
-    Row::of::<dataset::DeleteDataset>("delete-dataset"),
-    Row::of::<dataset::ListDatasets>("list-datasets"),
-    Row::of::<binding::CreateBinding>("create-binding"),
-    Row::of::<binding::GetBinding>("get-binding"),
-    Row::of::<binding::DeleteBinding>("delete-binding"),
-    Row::of::<binding::ListBindings>("list-bindings"),
-    Row::of::<binding::StopBinding>("stop-binding"),
-    Row::of::<binding::ResumeBinding>("resume-binding"),
-    Row::of::<index::IndexFileMeta>("index-file-meta"),
-    Row::of::<index::BatchIndexFileMeta>("batch-index-file-meta"),
-    Row::of::<files::GetFileMeta>("get-file-meta"),
-    Row::of::<files::BatchGetFileMeta>("batch-get-file-meta"),
-    Row::of::<files::UpdateFileMeta>("update-file-meta"),
-    Row::of::<files::BatchUpdateFileMeta>("batch-update-file-meta"),
-    Row::of::<files::DeleteFileMeta>("delete-file-meta"),
-    Row::of::<files::BatchDeleteFileMeta>("batch-delete-file-meta"),
-    Row::of::<query::SimpleQuery>("simple-query"),
-    Row::of::<query::FuzzyQuery>("fuzzy-query"),
-    Row::of::<query::SemanticQuery>("semantic-query"),
-    Row::of::<task::GetTask>("get-task"),
-    Row::of::<task::ListTasks>("list-tasks"),
-    Row::of::<access_key::CreateAccessKey>("create-access-key"),
-    Row::of::<access_key::ListAccessKeys>("list-access-keys"),
-    Row::of::<access_key::UpdateAccessKey>("update-access-key"),
-    Row::of::<access_key::RotateAccessKey>("rotate-access-key"),
-    Row::of::<access_key::DeleteAccessKey>("delete-access-key"),
-    Row::of::<access_key::CreateTemporaryKey>("create-temporary-key"),
-    Row::of::<access_key::CreateToken>("create-token"),
-];
+macro_rules! operations {
+    ($($name:ident: $operation:path, $function:literal;)*) => {
+        /// A row each, so that a function that names its own links no other.
+        pub mod row {
+            use super::*;
+
+            $(
+                #[doc = concat!("The operation of the function `", $function, "`.")]
+                pub static $name: Row = Row::of::<$operation>($function);
+            )*
+        }
+
+        /// Every operation.
+        pub static OPERATIONS: &[&Row] = &[$(&row::$name),*];
+    };
+}
+
+operations! {
+    CREATE_PROJECT: project::CreateProject, "create-project";
+    GET_PROJECT: project::GetProject, "get-project";
+    UPDATE_PROJECT: project::UpdateProject, "update-project";
+    DELETE_PROJECT: project::DeleteProject, "delete-project";
+    LIST_PROJECTS: project::ListProjects, "list-projects";
+    CREATE_DATASET: dataset::CreateDataset, "create-dataset";
+    GET_DATASET: dataset::GetDataset, "get-dataset";
+    UPDATE_DATASET: dataset::UpdateDataset, "update-dataset";
+    DELETE_DATASET: dataset::DeleteDataset, "delete-dataset";
+    LIST_DATASETS: dataset::ListDatasets, "list-datasets";
+    CREATE_BINDING: binding::CreateBinding, "create-binding";
+    GET_BINDING: binding::GetBinding, "get-binding";
+    DELETE_BINDING: binding::DeleteBinding, "delete-binding";
+    LIST_BINDINGS: binding::ListBindings, "list-bindings";
+    STOP_BINDING: binding::StopBinding, "stop-binding";
+    RESUME_BINDING: binding::ResumeBinding, "resume-binding";
+    INDEX_FILE_META: index::IndexFileMeta, "index-file-meta";
+    BATCH_INDEX_FILE_META: index::BatchIndexFileMeta, "batch-index-file-meta";
+    GET_FILE_META: files::GetFileMeta, "get-file-meta";
+    BATCH_GET_FILE_META: files::BatchGetFileMeta, "batch-get-file-meta";
+    UPDATE_FILE_META: files::UpdateFileMeta, "update-file-meta";
+    BATCH_UPDATE_FILE_META: files::BatchUpdateFileMeta, "batch-update-file-meta";
+    DELETE_FILE_META: files::DeleteFileMeta, "delete-file-meta";
+    BATCH_DELETE_FILE_META: files::BatchDeleteFileMeta, "batch-delete-file-meta";
+    SIMPLE_QUERY: query::SimpleQuery, "simple-query";
+    FUZZY_QUERY: query::FuzzyQuery, "fuzzy-query";
+    SEMANTIC_QUERY: query::SemanticQuery, "semantic-query";
+    GET_TASK: task::GetTask, "get-task";
+    LIST_TASKS: task::ListTasks, "list-tasks";
+    CREATE_ACCESS_KEY: access_key::CreateAccessKey, "create-access-key";
+    LIST_ACCESS_KEYS: access_key::ListAccessKeys, "list-access-keys";
+    UPDATE_ACCESS_KEY: access_key::UpdateAccessKey, "update-access-key";
+    ROTATE_ACCESS_KEY: access_key::RotateAccessKey, "rotate-access-key";
+    DELETE_ACCESS_KEY: access_key::DeleteAccessKey, "delete-access-key";
+    CREATE_TEMPORARY_KEY: access_key::CreateTemporaryKey, "create-temporary-key";
+    CREATE_TOKEN: access_key::CreateToken, "create-token";
+}
 
 /// Functions that are not operations of the API: the gateway, the workers, the
 /// clock's and the steps of the state machine.
@@ -192,7 +208,7 @@ pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-schedule", 
 
 /// The row of an operation, by its name.
 pub fn operation(name: &str) -> Option<&'static Row> {
-    OPERATIONS.iter().find(|row| row.name == name)
+    OPERATIONS.iter().copied().find(|row| row.name == name)
 }
 
 /// Where a list goes on.
