@@ -12,11 +12,14 @@ use crate::bucket::Bucket;
 use crate::world::{BUCKET, PROJECT, World};
 
 /// Runs a test in a world of its own, with a bucket of some objects.
-fn in_world<T>(test: impl AsyncFnOnce(&mut World) -> T) -> T {
+pub(crate) fn in_world<T>(test: impl AsyncFnOnce(&mut World) -> T) -> T {
     in_world_with(|_| {}, test)
 }
 
-fn in_world_with<T>(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&mut World) -> T) -> T {
+pub(crate) fn in_world_with<T>(
+    change: impl FnOnce(&mut Config),
+    test: impl AsyncFnOnce(&mut World) -> T,
+) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let result = runtime.block_on(Box::pin(async {
@@ -42,11 +45,11 @@ fn put(world: &World, key: &str) -> crate::bucket::Sent {
     bucket.put(BUCKET, key, format!("{key} at {now}").into_bytes(), now)
 }
 
-fn names() -> Value {
+pub(crate) fn names() -> Value {
     json!({"ProjectName": PROJECT, "DatasetName": "d", "URI": format!("oss://{BUCKET}")})
 }
 
-async fn bind(world: &mut World, reconcile: Option<&str>) {
+pub(crate) async fn bind(world: &mut World, reconcile: Option<&str>) {
     let mut params = names();
     if let Some(reconcile) = reconcile {
         params["Reconcile"] = json!(reconcile);

@@ -11,6 +11,7 @@ mod bucket;
 mod clock;
 mod operations;
 mod run;
+mod steps;
 mod world;
 
 use dynoxide::Database;

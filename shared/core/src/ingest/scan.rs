@@ -22,14 +22,14 @@ use super::hint::{Hint, Outcome};
 use super::reconcile::{Target, reconcile};
 use super::split::{list, split};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ledger::{
     Change, Columns, Committed, Origin, Range, Row, RowKey, Source, Status, commit, purge_partition,
     range_partition,
 };
 use crate::model::{BindingPhase, BindingState, ObjectUri, Timestamp};
 use crate::simulation::{Safeguard, is_off};
-use crate::state::{Run, RunKind, RunStatus, Segment};
+use crate::state::{Dataset, Run, RunKind, RunStatus, Segment};
 
 /// Seconds after which a segment whose holder is silent can be taken over.
 const LEASE_SECONDS: i64 = 120;
@@ -207,20 +207,13 @@ async fn list_segment(ctx: &Context, run_id: &str, index: u32, holder: &str) -> 
 async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<StepReply> {
     let started = Instant::now();
     let budget = Duration::from_secs(ctx.config.step_seconds);
-    let dataset = match ctx.db.dataset(&run.project, &run.dataset).await {
-        Ok(dataset) if dataset.id == run.dataset_id => dataset,
-        _ => {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Ok(reply(&run.run, true));
-        }
-    };
+    let Some(dataset) = dataset_of(ctx, run).await? else { return stop(ctx, run).await };
     let project = ctx.db.project(&run.project).await?;
     let target = Target::new(&dataset, &project.template_id);
     loop {
         // Asked at every page: a deleted or stopped binding ends the scan here.
         if !is_wanted(ctx, run).await? {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Ok(reply(&run.run, true));
+            return stop(ctx, run).await;
         }
         let mut page = page_of(ctx, run, &segment).await?;
         let difference = compare(ctx, run, &target, &segment, &mut page).await?;
@@ -232,8 +225,7 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
         ctx.usage.settled(page.objects.len() - difference.hints.len().min(page.objects.len()));
         let hints = difference.hints.into_iter().chain(difference.missing).collect();
         if !work_off(ctx, &target, hints, &mut segment).await? {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Ok(reply(&run.run, true));
+            return stop(ctx, run).await;
         }
         segment.missing = missing;
         match &page.upto {
@@ -460,18 +452,31 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mu
     Ok(true)
 }
 
+/// The dataset that a run is for; `None` when it went, whatever has its name now.
+async fn dataset_of(ctx: &Context, run: &Run) -> Result<Option<Dataset>> {
+    match ctx.db.dataset(&run.project, &run.dataset).await {
+        Ok(dataset) => Ok(Some(dataset).filter(|dataset| dataset.id == run.dataset_id)),
+        Err(error) if error.code() == &Code::ResourceNotFound => Ok(None),
+        // Not an answer: the step is run again.
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends a run that has nothing left to do: without it the last step would find
+/// segments that nobody finished.
+async fn stop(ctx: &Context, run: &Run) -> Result<StepReply> {
+    ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
+    Ok(reply(&run.run, true))
+}
+
 /// Removes the rows that a deleted binding made, in one partition.
 async fn clean_partition(ctx: &Context, run: &Run, mut segment: Segment) -> Result<StepReply> {
-    let dataset = match ctx.db.dataset(&run.project, &run.dataset).await {
-        Ok(dataset) if dataset.id == run.dataset_id => dataset,
-        _ => return Ok(reply(&run.run, true)),
-    };
+    let Some(dataset) = dataset_of(ctx, run).await? else { return stop(ctx, run).await };
     let (low, high) = RowKey::sort_range(&run.bucket, "", None);
     let mut start = Some(segment.checkpoint.clone()).filter(|sk| !sk.is_empty());
     loop {
         if !is_wanted(ctx, run).await? {
-            ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
-            return Ok(reply(&run.run, true));
+            return stop(ctx, run).await;
         }
         let range = Range {
             dataset_id: &run.dataset_id,
@@ -500,7 +505,7 @@ async fn clean_partition(ctx: &Context, run: &Run, mut segment: Segment) -> Resu
                 Committed::Written => segment.removed += 1,
                 // Somebody called for the file by hand meanwhile: it stays.
                 Committed::Conflict | Committed::NoRoom => {}
-                Committed::Gone => return Ok(reply(&run.run, true)),
+                Committed::Gone => return stop(ctx, run).await,
                 Committed::Failed(error) => return Err(error),
             }
         }

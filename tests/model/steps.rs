@@ -1,0 +1,69 @@
+//! Steps of a run, one by one, where something happens between them.
+
+use mediadex_core::Code;
+use mediadex_core::ingest::{ScanStep, run_step};
+use serde_json::json;
+
+use crate::aws::{Fault, Plan};
+use crate::clock::{bind, in_world, in_world_with, names};
+use crate::world::{PROJECT, World};
+
+async fn only_run(world: &World) -> String {
+    let mut open = world.ctx.db.open_runs().await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+    open.pop().unwrap()
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_no_dataset_that_is_gone() {
+    in_world(async |world| {
+        world.must("CreateBinding", names()).await;
+        let run = only_run(world).await;
+        let step = |step: ScanStep| run_step(&world.ctx, step, "worker");
+        let planned = step(ScanStep::Plan { run: run.clone() }).await.unwrap();
+        assert!(!planned.segments.is_empty());
+        // Every call of the step fails in turn, for longer than it is tried again.
+        for call in 0..4 {
+            let before = world.services.wires.lock().unwrap().calls + call;
+            world.services.wires.lock().unwrap().plan = Plan::Calls(before..before + 60, Fault::ServerError);
+            let failed = step(ScanStep::ListSegment { run: run.clone(), segment: 0 }).await;
+            world.services.wires.lock().unwrap().plan = Plan::Never;
+            if let Err(error) = failed {
+                assert_eq!(error.code(), &Code::ServiceUnavailable, "call {call}");
+            }
+            assert_eq!(only_run(world).await, run, "call {call}: the scan was given up");
+        }
+        world.settle().await;
+        let binding = world.must("GetBinding", names()).await;
+        assert_eq!(binding["Binding"]["Phase"], json!("IncrementalScanning"));
+    });
+}
+
+#[test]
+fn a_clean_up_ends_when_its_dataset_goes_before_it() {
+    in_world_with(
+        |config| config.partitions = 40,
+        async |world| {
+            bind(world, None).await;
+            let mut delete = names();
+            delete["Cleanup"] = json!(true);
+            world.must("DeleteBinding", delete).await;
+            let run = only_run(world).await;
+            let planned = run_step(&world.ctx, ScanStep::Plan { run: run.clone() }, "worker")
+                .await
+                .unwrap()
+                .segments
+                .len();
+            let mut gone = false;
+            for segment in 0..u32::try_from(planned).unwrap() {
+                let dataset = json!({"ProjectName": PROJECT, "DatasetName": "d"});
+                gone = gone || world.call("DeleteDataset", dataset).await.is_ok();
+                let step = ScanStep::ListSegment { run: run.clone(), segment };
+                assert!(run_step(&world.ctx, step, "worker").await.unwrap().done);
+            }
+            assert!(gone, "no step was left when the files were gone");
+            run_step(&world.ctx, ScanStep::Finish { run }, "worker").await.unwrap();
+            assert!(world.ctx.db.open_runs().await.unwrap().is_empty());
+        },
+    );
+}
