@@ -62,8 +62,9 @@ fn a_clean_up_ends_when_its_dataset_goes_before_it() {
                 assert!(run_step(&world.ctx, step, "worker").await.unwrap().done);
             }
             assert!(gone, "no step was left when the files were gone");
-            run_step(&world.ctx, ScanStep::Finish { run }, "worker").await.unwrap();
-            assert!(world.ctx.db.open_runs().await.unwrap().is_empty());
+            run_step(&world.ctx, ScanStep::Finish { run: run.clone() }, "worker").await.unwrap();
+            // The run that forgets the dataset's tombstones may be open.
+            assert!(!world.ctx.db.open_runs().await.unwrap().contains(&run));
         },
     );
 }
