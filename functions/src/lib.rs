@@ -3,6 +3,8 @@
 //! Everything is built once per process. A panic inside of a call becomes that
 //! call's error (`panic = "unwind"`), not the end of the process.
 
+use std::time::Instant;
+
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
 use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
@@ -35,22 +37,46 @@ fn fail(action: &str, id: &str, error: mediadex_core::Error) -> Failure {
 }
 
 /// Answers events until the process ends: what every function but the gateway
-/// does. `answer` gets the event and the request's id; the context is built
-/// once and lives as long as the process.
+/// does. `answer` gets a context that counts for this call alone, the event and
+/// the request's id.
 fn run<F, A>(name: &'static str, answer: F) -> Run
 where
-    F: Fn(&'static Context, Value, String) -> A + Copy + Send + 'static,
+    F: Fn(Context, Value, String) -> A + Copy + Send + 'static,
     A: Future<Output = mediadex_core::Result<Value>> + Send + 'static,
 {
     Box::pin(async move {
         telemetry::init_json();
-        let ctx: &'static Context = Box::leak(Box::new(Context::from_env().await));
+        let ctx = &Context::from_env().await;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let id = event.context.request_id;
-            answer(ctx, event.payload, id.clone()).await.map_err(|error| fail(name, &id, error))
+            let metered = Metered::new(ctx, name);
+            let result = answer(metered.ctx.clone(), event.payload, id.clone()).await;
+            metered.end(result.as_ref().is_err_and(mediadex_core::Error::is_transient));
+            result.map_err(|error| fail(name, &id, error))
         }))
         .await
     })
+}
+
+/// One call, counted: its metrics are a line of the log, in a deployment.
+struct Metered {
+    ctx: Context,
+    name: &'static str,
+    started: Instant,
+}
+
+impl Metered {
+    fn new(ctx: &Context, name: &'static str) -> Self {
+        Self { ctx: ctx.metered(), name, started: Instant::now() }
+    }
+
+    #[allow(clippy::print_stdout, reason = "Lambda takes the log from there")]
+    fn end(self, is_error: bool) {
+        if let Some(stack) = &self.ctx.config.stack {
+            let took = self.started.elapsed();
+            println!("{}", telemetry::metrics(stack, self.name, &self.ctx.usage, took, is_error));
+        }
+    }
 }
 
 /// An answer as JSON.
@@ -74,7 +100,7 @@ pub fn run_operation(row: &'static Row) -> Run {
                 ));
             }
         };
-        row.run(ctx, &Call::new(request_id), params).await.map(Value::Object)
+        row.run(&ctx, &Call::new(request_id), params).await.map(Value::Object)
     })
 }
 
@@ -83,7 +109,7 @@ pub fn run_operation(row: &'static Row) -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_object_events() -> Run {
-    run("on-object-event", |ctx, event, _| async move { encode(on_object_event(ctx, event).await?) })
+    run("on-object-event", |ctx, event, _| async move { encode(on_object_event(&ctx, event).await?) })
 }
 
 /// Runs the worker for index tasks.
@@ -91,7 +117,7 @@ pub fn run_object_events() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
-    run("on-work", |ctx, event, _| async move { encode(run_work_event(ctx, event).await?) })
+    run("on-work", |ctx, event, _| async move { encode(run_work_event(&ctx, event).await?) })
 }
 
 /// Runs what is done by the clock. Whatever the event says, it is time.
@@ -99,7 +125,7 @@ pub fn run_work() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_schedule() -> Run {
-    run("on-schedule", |ctx, _, _| async move { encode(on_schedule(ctx, Due::ByClock).await?) })
+    run("on-schedule", |ctx, _, _| async move { encode(on_schedule(&ctx, Due::ByClock).await?) })
 }
 
 /// Runs a step of a scan.
@@ -111,7 +137,7 @@ pub fn run_scan() -> Run {
         let step: ScanStep = serde_json::from_value(event).map_err(|error| {
             mediadex_core::Error::invalid_argument(format!("The event is no step of a scan: {error}"))
         })?;
-        encode(run_step(ctx, step, &id).await?)
+        encode(run_step(&ctx, step, &id).await?)
     })
 }
 
@@ -126,10 +152,17 @@ pub fn run_gateway() -> Run {
         if ctx.config.access_keys_secret.is_none() && ctx.config.access_key.is_none() {
             return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into());
         }
-        let gateway = &Gateway::new(ctx);
+        let ctx = &ctx;
+        // The limits of requests per second are kept by the process.
+        let gateway = &Gateway::new(ctx.clone());
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let answer = match read_request(&event.payload) {
-                Some(request) => gateway.handle(request).await,
+                Some(request) => {
+                    let metered = Metered::new(ctx, "rpc-gateway");
+                    let answer = gateway.within(metered.ctx.clone()).handle(request).await;
+                    metered.end(answer.status >= 500);
+                    answer
+                }
                 None => {
                     let error = mediadex_core::Error::invalid_argument("The event is no HTTP request.");
                     gateway.refuse("/", &error)

@@ -13,6 +13,10 @@ pub struct Config {
     pub region: String,
     /// Account, for resource names and topics.
     pub account_id: String,
+    /// Partition of AWS, for topics: `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The deployment's name, for its metrics; without one there are none.
+    pub stack: Option<String>,
     /// Name of the table of projects, datasets, bindings, tasks and scans.
     pub state_table: String,
     /// Name of the table of files.
@@ -79,6 +83,8 @@ impl Default for Config {
         Self {
             region: "us-east-1".into(),
             account_id: "000000000000".into(),
+            partition: "aws".into(),
+            stack: None,
             state_table: "mediadex-state".into(),
             files_table: "mediadex-files".into(),
             partitions: 8,
@@ -136,6 +142,8 @@ impl Config {
         Self {
             region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")).unwrap_or(base.region),
             account_id: text("MEDIADEX_ACCOUNT_ID").unwrap_or(base.account_id),
+            partition: text("MEDIADEX_PARTITION").unwrap_or(base.partition),
+            stack: text("MEDIADEX_STACK"),
             state_table: text("MEDIADEX_STATE_TABLE").unwrap_or(base.state_table),
             files_table: text("MEDIADEX_FILES_TABLE").unwrap_or(base.files_table),
             partitions: number("MEDIADEX_PARTITIONS", base.partitions).clamp(1, 256),

@@ -55,7 +55,8 @@ pub struct CompletionFile {
 /// # Errors
 /// `ServiceUnavailable` when it is worth another try; another one when it is not.
 pub async fn publish(ctx: &Context, topic: &str, message: &CompletionMessage) -> Result<()> {
-    let arn = format!("arn:aws:sns:{}:{}:{topic}", ctx.config.region, ctx.config.account_id);
+    let config = &ctx.config;
+    let arn = format!("arn:{}:sns:{}:{}:{topic}", config.partition, config.region, config.account_id);
     let body = serde_json::to_string(message).map_err(Error::internal)?;
     ctx.sns.publish().topic_arn(arn).message(body).send().await.map_err(|error| {
         // A topic that is gone, or that may not be written to, stays so.

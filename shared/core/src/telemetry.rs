@@ -1,6 +1,13 @@
-//! Logs: JSON lines in the cloud, plain lines for people.
+//! Logs: JSON lines in the cloud, plain lines for people; and metrics, which
+//! are lines of the log in a form that CloudWatch reads.
 
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
+
+use crate::model::Timestamp;
+use crate::usage::Usage;
 
 /// Sends JSON lines to stdout, where Lambda takes them from. The level comes
 /// from `MEDIADEX_LOG` (as `tracing` filters are written), `info` by default.
@@ -19,4 +26,78 @@ pub fn init_json() {
 pub fn init_plain(default: &str) {
     let filter = EnvFilter::try_from_env("MEDIADEX_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+}
+
+/// Values that one metric of one line may have.
+const MOST_VALUES: usize = 100;
+
+/// The metrics of one call of a function, as a line in CloudWatch's embedded
+/// metric format. One dimension, the stack: a metric is paid for by its
+/// combinations of dimensions. The function's name is in the line, to be asked
+/// for with Logs Insights.
+pub fn metrics(stack: &str, function: &str, usage: &Usage, took: Duration, is_error: bool) -> Value {
+    let used = usage.read();
+    let mut latencies = usage.latencies();
+    // The slowest ones, if not all.
+    latencies.sort_unstable_by(|a, b| b.cmp(a));
+    latencies.truncate(MOST_VALUES);
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let all = [
+        ("ObjectsIndexed", "Count", json!(used.indexed)),
+        ("ObjectsFailed", "Count", json!(used.failed)),
+        ("ObjectGets", "Count", json!(used.s3_gets)),
+        ("ObjectBytes", "Bytes", json!(used.s3_bytes)),
+        ("ReadUnits", "Count", json!(used.read_units)),
+        ("WriteUnits", "Count", json!(used.write_units)),
+        ("Errors", "Count", json!(u64::from(is_error))),
+        ("CallDuration", "Milliseconds", json!(millis)),
+        ("EventToCommit", "Milliseconds", json!(latencies)),
+    ];
+    // What did not happen is not a measurement of 0 but none.
+    let is_there = |name: &str, value: &Value| match value {
+        Value::Array(values) => !values.is_empty(),
+        _ => matches!(name, "Errors" | "CallDuration") || value.as_f64() != Some(0.0),
+    };
+    let all: Vec<_> = all.into_iter().filter(|(name, _, value)| is_there(name, value)).collect();
+    let described: Vec<Value> =
+        all.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": Timestamp::now().millis(),
+            "CloudWatchMetrics": [{"Namespace": "mediadex", "Dimensions": [["Stack"]], "Metrics": described}],
+        },
+        "Stack": stack,
+        "Function": function,
+    });
+    if let Some(line) = line.as_object_mut() {
+        line.extend(all.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
+    }
+    line
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_of_a_line_is_described_and_there() {
+        let whole = std::sync::Arc::new(Usage::default());
+        let part = Usage::part_of(whole);
+        part.indexed(2);
+        part.s3_get(10);
+        for millis in [-5, 7, 300] {
+            part.committed_after(millis);
+        }
+        let line = metrics("mediadex", "on-object-event", &part, Duration::from_millis(12), false);
+        let described = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        let names: Vec<&str> = described.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            ["ObjectsIndexed", "ObjectGets", "ObjectBytes", "Errors", "CallDuration", "EventToCommit"]
+        );
+        assert!(names.iter().all(|name| !line[*name].is_null()), "{line}");
+        assert_eq!(line["EventToCommit"], json!([300, 7, 0]));
+        assert!(line["Stack"].is_string() && line["_aws"]["Timestamp"].is_number());
+    }
 }

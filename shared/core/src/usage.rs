@@ -1,6 +1,7 @@
 //! What the services behind us were asked for, counted: the figures of the
 //! benchmarks, the metrics and the cost estimate come from here.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
@@ -18,6 +19,10 @@ pub struct Usage {
     write_milliunits: AtomicU64,
     store_calls: AtomicU64,
     objects: AtomicU64,
+    indexed: AtomicU64,
+    failed: AtomicU64,
+    /// Milliseconds from events to the commits that they led to.
+    latencies: Mutex<Vec<u64>>,
     /// Counts along: what a part of the work uses, all of it uses.
     whole: Option<std::sync::Arc<Usage>>,
 }
@@ -41,6 +46,10 @@ pub struct UsageReading {
     pub store_calls: u64,
     /// Objects that were looked at, whatever came of it.
     pub objects: u64,
+    /// Objects whose rows were written.
+    pub indexed: u64,
+    /// Objects that could not be read, or are to be tried again.
+    pub failed: u64,
 }
 
 impl UsageReading {
@@ -55,6 +64,8 @@ impl UsageReading {
             write_units: self.write_units - earlier.write_units,
             store_calls: self.store_calls - earlier.store_calls,
             objects: self.objects - earlier.objects,
+            indexed: self.indexed - earlier.indexed,
+            failed: self.failed - earlier.failed,
         }
     }
 }
@@ -85,6 +96,8 @@ impl Usage {
             write_units: load(&self.write_milliunits) as f64 / 1000.0,
             store_calls: load(&self.store_calls),
             objects: load(&self.objects),
+            indexed: load(&self.indexed),
+            failed: load(&self.failed),
         }
     }
 
@@ -95,6 +108,30 @@ impl Usage {
 
     pub(crate) fn settled(&self, objects: usize) {
         self.count(|usage| &usage.objects, objects as u64);
+    }
+
+    pub(crate) fn indexed(&self, objects: usize) {
+        self.count(|usage| &usage.indexed, objects as u64);
+    }
+
+    pub(crate) fn failed(&self, objects: usize) {
+        self.count(|usage| &usage.failed, objects as u64);
+    }
+
+    /// Notes how long after its event an object's row was committed. Kept by
+    /// the part of the work only, which ends: a whole process would grow.
+    pub(crate) fn committed_after(&self, millis: i64) {
+        if self.whole.is_some()
+            && let Ok(mut latencies) = self.latencies.lock()
+        {
+            // A clock of object storage that is ahead of ours.
+            latencies.push(u64::try_from(millis).unwrap_or(0));
+        }
+    }
+
+    /// Milliseconds from events to their commits, of this part of the work.
+    pub fn latencies(&self) -> Vec<u64> {
+        self.latencies.lock().map(|latencies| latencies.clone()).unwrap_or_default()
     }
 
     pub(crate) fn s3_head(&self) {

@@ -85,6 +85,12 @@ impl Gateway {
         Self { ctx, limiter: Arc::default() }
     }
 
+    /// The same gateway, with its limits, whose work another context counts.
+    #[must_use]
+    pub fn within(&self, ctx: Context) -> Self {
+        Self { ctx, limiter: Arc::clone(&self.limiter) }
+    }
+
     /// Answers a request. Never fails: what goes wrong is in the answer.
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
         let started = Instant::now();

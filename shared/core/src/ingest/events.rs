@@ -82,6 +82,9 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
             let outcomes =
                 reconcile(ctx, &target, hints.iter().map(|(_, hint)| hint.clone()).collect()).await;
             for ((index, hint), outcome) in hints.iter().zip(outcomes) {
+                if let (Outcome::Indexed | Outcome::Removed, Some(at)) = (&outcome, hint.at) {
+                    ctx.usage.committed_after(Timestamp::now().millis() - at.millis());
+                }
                 match outcome {
                     Outcome::Failed(error) => fail(*index, error),
                     // It has come for the last time: the queue keeps it with the dead letters.
@@ -191,10 +194,11 @@ fn hints_of(event: Value, attempt: u32) -> Result<Vec<Hint>> {
         let mut hint = Hint::new(ObjectUri::new(record.s3.bucket.name, decode_key(&object.key)));
         hint.seq = object.sequencer;
         hint.attempt = attempt;
+        hint.at = record.event_time.as_deref().and_then(Timestamp::parse);
         hint.listed = object.e_tag.map(|etag| Source {
             etag,
             size: object.size.unwrap_or(0),
-            modified: record.event_time.as_deref().and_then(Timestamp::parse).map_or(0, Timestamp::seconds),
+            modified: hint.at.map_or(0, Timestamp::seconds),
             version: None,
         });
         hints.push(hint);
@@ -250,14 +254,11 @@ fn bridge_hint(event: &Value, attempt: u32) -> Option<Hint> {
     let mut hint = Hint::new(ObjectUri::new(bucket, object.get("key")?.as_str()?));
     hint.seq = object.get("sequencer").and_then(Value::as_str).map(str::to_owned);
     hint.attempt = attempt;
+    hint.at = event.get("time").and_then(Value::as_str).and_then(Timestamp::parse);
     hint.listed = object.get("etag").and_then(Value::as_str).map(|etag| Source {
         etag: etag.to_owned(),
         size: object.get("size").and_then(Value::as_i64).unwrap_or(0),
-        modified: event
-            .get("time")
-            .and_then(Value::as_str)
-            .and_then(Timestamp::parse)
-            .map_or(0, Timestamp::seconds),
+        modified: hint.at.map_or(0, Timestamp::seconds),
         version: None,
     });
     Some(hint)

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::ledger::{Row, Source};
-use crate::model::{InputFile, ObjectUri};
+use crate::model::{InputFile, ObjectUri, Timestamp};
 
 /// Says that an object should be looked at. It never says what the object is:
 /// that is read from object storage when the hint is worked off.
@@ -23,12 +23,14 @@ pub struct Hint {
     pub listed: Option<Source>,
     /// How often this hint was tried before.
     pub attempt: u32,
+    /// When what it tells of happened, where an event said so.
+    pub at: Option<Timestamp>,
 }
 
 impl Hint {
     /// A hint with nothing but the object.
     pub fn new(uri: ObjectUri) -> Self {
-        Self { uri, seq: None, manual: None, seen: None, listed: None, attempt: 0 }
+        Self { uri, seq: None, manual: None, seen: None, listed: None, attempt: 0, at: None }
     }
 }
 

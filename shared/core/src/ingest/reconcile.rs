@@ -71,7 +71,15 @@ enum Decision {
 ///
 /// The future is boxed: it is deep, and part of every entry point.
 pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> BoxFuture<'a, Vec<Outcome>> {
-    Box::pin(work_off(ctx, target, hints))
+    Box::pin(async move {
+        let outcomes = work_off(ctx, target, hints).await;
+        let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+        ctx.usage.indexed(count(|outcome| matches!(outcome, Outcome::Indexed)));
+        ctx.usage.failed(count(|outcome| {
+            matches!(outcome, Outcome::Failed(_) | Outcome::Unreadable(_) | Outcome::GivenUp(_))
+        }));
+        outcomes
+    })
 }
 
 async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
