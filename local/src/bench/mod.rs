@@ -1,6 +1,7 @@
 //! The figures of BENCHMARKS.md: ratios and counts, with the rates of this
 //! machine beside them.
 
+mod functions;
 mod query;
 mod records;
 
@@ -15,7 +16,6 @@ use mediadex_core::usage::UsageReading;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, CloudOptions};
-use crate::runtime_api::{environment, invoke};
 use crate::up::{PROJECT, UpOptions, index, start};
 
 /// What to measure.
@@ -56,14 +56,18 @@ enum What {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
-    /// From the start of a function's process to its first answer.
-    Start {
-        /// The function's binary.
-        #[arg(long, value_name = "PATH")]
-        binary: PathBuf,
-        /// How often.
-        #[arg(long, default_value_t = 30)]
+    /// Each function's binary: its size, its zip's, and the time from the start
+    /// of its process to its first answer.
+    Functions {
+        /// Where the binaries are: target/release or target/lambda.
+        #[arg(long, value_name = "DIR", default_value = "target/release")]
+        dir: PathBuf,
+        /// How often each is started.
+        #[arg(long, default_value_t = 10)]
         runs: usize,
+        /// Fail when a zip has more bytes.
+        #[arg(long, value_name = "BYTES")]
+        max_zip: Option<usize>,
     },
 }
 
@@ -95,7 +99,11 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
                 }
             }
         }
-        What::Start { binary, runs } => println!("{}", starts(&binary, runs).await?),
+        What::Functions { dir, runs, max_zip } => {
+            for row in functions::list(&dir, runs, max_zip).await? {
+                println!("{row}");
+            }
+        }
     }
     Ok(())
 }
@@ -258,26 +266,5 @@ async fn events(objects: usize) -> anyhow::Result<String> {
         percentile(&latencies, 0.5),
         percentile(&latencies, 0.99),
         percentile(&latencies, 1.0),
-    ))
-}
-
-async fn starts(binary: &Path, runs: usize) -> anyhow::Result<String> {
-    let cloud = Cloud::start(CloudOptions::default(), &[]).await?;
-    let environment = environment(cloud.endpoints, "mediadex", "mediadex-secret");
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
-        // No parameters: the answer is an error that takes no other service.
-        let done = invoke(binary, &environment, &json!({}), Duration::from_secs(30)).await?;
-        times.push(done.elapsed);
-    }
-    cloud.shutdown().await;
-    times.sort();
-    let size = std::fs::metadata(binary)?.len();
-    Ok(format!(
-        "| {} ({:.1} MB), process start -> first answer, {runs} runs | p50 {:.1} ms | max {:.1} ms |",
-        binary.file_name().unwrap_or_default().to_string_lossy(),
-        size as f64 / 1e6,
-        percentile(&times, 0.5),
-        percentile(&times, 1.0),
     ))
 }

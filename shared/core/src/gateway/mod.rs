@@ -36,7 +36,7 @@ use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::keys::AccessKey;
 use crate::model::{Timestamp, request_id};
-use crate::operation::{Call, Params, Row, operation};
+use crate::operation::{Call, Params, Row, operation, text_of};
 
 /// The API version that is served.
 pub const VERSION: &str = "2020-09-30";
@@ -192,15 +192,20 @@ impl Gateway {
         self.limit_key(key).await?;
         let resource = row.access.resource(&self.ctx.config, &params, key.id());
         self.authorise(key, row.access.action, &resource, id)?;
-        if let Some(project) = params.get("ProjectName").and_then(Value::as_str)
-            && crate::model::check_name("ProjectName", project).is_ok()
-        {
+        let project = params.get("ProjectName").and_then(text_of);
+        let project = project.filter(|name| crate::model::check_name("ProjectName", name).is_ok());
+        if let Some(project) = &project {
             let limit = self.limiter.project_limit(&self.ctx.db, project).await?;
             let whose = format!("the project {project}");
             self.limiter.admit(&self.ctx.db, &format!("PROJECT#{project}"), &whose, limit).await?;
         }
         let call = Call { request_id: id.to_owned(), caller: Some(key.id().to_owned()) };
-        row.run(&self.ctx, &call, params).await
+        let reply = row.run(&self.ctx, &call, params).await;
+        if let ("UpdateProject" | "DeleteProject", Some(project)) = (row.name, project) {
+            // Its limit may be another one now.
+            self.limiter.forget_project(&project);
+        }
+        reply
     }
 
     /// Whether a key may do an action; a refusal is written to the audit.

@@ -95,6 +95,13 @@ impl Limiter {
         if given > 0 { Ok(()) } else { full() }
     }
 
+    /// Reads a project's limit again at its next request.
+    pub(super) fn forget_project(&self, project: &str) {
+        if let Ok(mut projects) = self.projects.lock() {
+            projects.remove(project);
+        }
+    }
+
     /// The requests per second that a project may be asked; 0 where there is
     /// no such project, which its operation will say.
     pub(super) async fn project_limit(&self, db: &Db, project: &str) -> Result<i64> {

@@ -103,7 +103,7 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
         match &message.id {
             None => return Err(error),
             Some(id) => {
-                tracing::warn!(message = %id, error = %error.internal_text(), "an event failed and will come again");
+                tracing::warn!(message_id = %id, error = %error.internal_text(), "an event failed and will come again");
                 reply.batch_item_failures.push(ItemFailure { item_identifier: id.clone() });
             }
         }
@@ -152,12 +152,12 @@ fn parse(event: Value) -> Result<Vec<Message>> {
             Ok(body) => body,
             Err(error) => {
                 // It will never be readable: it is logged and let go.
-                tracing::error!(message = %id, %error, "a message is not JSON");
+                tracing::error!(message_id = %id, %error, "a message is not JSON");
                 Value::Null
             }
         };
         let hints = hints_of(body, received.saturating_sub(1)).unwrap_or_else(|error| {
-            tracing::error!(message = %id, error = %error.internal_text(), "a message is not an event");
+            tracing::error!(message_id = %id, error = %error.internal_text(), "a message is not an event");
             Vec::new()
         });
         messages.push(Message { id: Some(id), hints });

@@ -38,7 +38,7 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
             Err(error) => Err(Error::internal(error)),
         };
         if let Err(error) = done {
-            tracing::error!(message = %id, error = %error.internal_text(), "work failed");
+            tracing::error!(message_id = %id, error = %error.internal_text(), "work failed");
             reply.batch_item_failures.push(ItemFailure { item_identifier: id });
         }
     }

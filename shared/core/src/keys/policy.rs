@@ -2,10 +2,9 @@
 //! asks for.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::config::Config;
-use crate::operation::Params;
+use crate::operation::{Params, text_of};
 
 /// What an operation acts on, for its resource name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +61,9 @@ impl Access {
     /// `acs:ram:{region}:{account}:accesskey/{id}`. What the call does not name
     /// is `*`: only who may do it to all may do it.
     pub fn resource(&self, config: &Config, params: &Params, caller: &str) -> String {
-        let name = |parameter: &str| match params.get(parameter) {
-            Some(Value::String(name)) if !name.is_empty() => name.clone(),
-            _ => "*".to_owned(),
+        let name = |parameter: &str| {
+            let named = params.get(parameter).and_then(text_of).filter(|name| !name.is_empty());
+            named.unwrap_or_else(|| "*".to_owned())
         };
         let place = format!("{}:{}", config.region, config.account_id);
         let root = format!("acs:imm:{place}:");
@@ -269,6 +268,15 @@ mod tests {
         ];
         for (access, want) in table {
             assert_eq!(access.resource(&config, &named, "me"), want);
+        }
+        // However a name is written, it is the same name.
+        let written = given(serde_json::json!({"ProjectName": 12, "DatasetName": true, "AccessKeyId": 7}));
+        let table = [
+            (Access::dataset("a"), "acs:imm:us-east-1:000000000000:project/12/dataset/true"),
+            (Access::own_access_key("a"), "acs:ram:us-east-1:000000000000:accesskey/7"),
+        ];
+        for (access, want) in table {
+            assert_eq!(access.resource(&config, &written, "me"), want);
         }
         let nothing = Params::new();
         let table = [

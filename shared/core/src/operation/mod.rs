@@ -24,6 +24,7 @@ mod query;
 mod task;
 
 pub(crate) use access_key::issue_token;
+pub(crate) use params::text_of;
 pub use params::{Kind, Param, read_params};
 
 /// What an operation knows of the call besides its parameters.

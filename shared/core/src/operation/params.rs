@@ -81,7 +81,7 @@ fn is_absent(value: &Value, kind: Kind) -> bool {
     match value {
         Value::Null => true,
         // An empty description is a description: it clears the one there was.
-        Value::String(text) => text.is_empty() && !matches!(kind, Kind::Text),
+        Value::String(text) => text.is_empty() && !matches!(kind, Kind::Text | Kind::Sized(0, _)),
         Value::Array(items) => items.is_empty(),
         _ => false,
     }
@@ -149,13 +149,20 @@ fn read_one(param: &Param, value: Value) -> Result<Option<Value>> {
     Ok(Some(read))
 }
 
-fn text(name: &str, value: Value) -> Result<String> {
+/// What a value is as text: a number or a boolean is its text, whoever reads
+/// it. Policies are held to names through this as well: another way to write a
+/// name must not be a way around them.
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        _ => Err(Error::invalid(name, "It must be text.")),
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
     }
+}
+
+fn text(name: &str, value: Value) -> Result<String> {
+    text_of(&value).ok_or_else(|| Error::invalid(name, "It must be text."))
 }
 
 fn json(name: &str, value: Value) -> Result<Value> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::params::Kind::{Array, Bool, Int, Object, OneOf, Text};
+use super::params::Kind::{Array, Bool, Int, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
 use super::{Call, NEXT_PAGE, Operation, Param, page_size};
 use crate::context::Context;
@@ -45,7 +45,7 @@ impl Operation for GetTask {
     const PARAMS: &'static [Param] = &[
         PROJECT,
         Param::required("TaskType", Text, "The operation that made the task."),
-        Param::required("TaskId", Text, "The task; for index calls the event id."),
+        Param::required("TaskId", Sized(1, 128), "The task; for index calls the event id."),
         Param::optional("RequestDefinition", Bool, "Also give the request."),
     ];
     const REPLY: &'static [Param] = TASK_REPLY;

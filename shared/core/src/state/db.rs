@@ -121,6 +121,9 @@ pub(crate) async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 
+/// Bytes of a sort key.
+const MAX_KEY: usize = 1024;
+
 /// A page of a query: the items, and whether there is more.
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
@@ -188,6 +191,10 @@ impl Db {
         after: &str,
         limit: usize,
     ) -> Result<Page<T>> {
+        // A longer one names no item, and the store would refuse it.
+        if after.len() > MAX_KEY {
+            return Err(Error::invalid("NextToken", "It is not one that a page before gave."));
+        }
         let (pk_name, sk_name) = match index {
             Some(_) => ("GSI1PK", "GSI1SK"),
             None => ("PK", "SK"),
