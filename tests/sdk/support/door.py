@@ -141,3 +141,47 @@ def fault(one_call) -> Exception:
     except Exception as error:
         return error
     raise AssertionError("no error")
+
+
+def slow_project(cloud: Cloud) -> str:
+    """A project that answers one request in a second. Born so: a limit that is
+    changed later may take its time."""
+    name = unique("slow")
+    call(cloud, "CreateProject", ProjectName=name, ProjectQueriesPerSecond=1)
+    return name
+
+
+def burst(imm, project: str) -> None:
+    """As many calls as a second has room for, and more."""
+    from alibabacloud_imm20200930 import models
+
+    for _ in range(10):
+        imm.get_project(models.GetProjectRequest(project_name=project))
+
+
+def check_refusals(cloud: Cloud, algorithm: str) -> None:
+    """What any version of the SDK makes of being refused."""
+    from alibabacloud_imm20200930 import models
+
+    more = {"signature_algorithm": ALGORITHMS[algorithm]} if ALGORITHMS[algorithm] else {}
+    project = unique("door")
+    cloud.imm().create_project(models.CreateProjectRequest(project_name=project))
+    key_id, secret = access_key(cloud, allow("imm:GetProject"))
+    imm = cloud.imm(secret, key_id, **more)
+    request = models.GetProjectRequest(project_name=project)
+    assert imm.get_project(request).body.project.project_name == project
+    temporary = temporary_key(cloud)
+    without_token = cloud.imm(temporary["AccessKeySecret"], temporary["AccessKeyId"], **more)
+    changed = cloud.imm(None, None, bearer_token=f"{token(cloud)}x", **more)
+    refused = [
+        (lambda: imm.delete_project(models.DeleteProjectRequest(project_name=project)), 403, "NoPermission"),
+        (lambda: cloud.imm("wrong", key_id, **more).get_project(request), 400, "SignatureDoesNotMatch"),
+        (lambda: without_token.get_project(request), 400, "MissingSecurityToken"),
+        (lambda: changed.get_project(request), 401, "InvalidBearerToken"),
+    ]
+    for one_call, status, code in refused:
+        error = fault(one_call)
+        assert (error.code, error.data["statusCode"]) == (code, status)
+        assert error.data["RequestId"] in error.message
+    call(cloud, "UpdateAccessKey", AccessKeyId=key_id, Status="Inactive")
+    assert fault(lambda: imm.get_project(request)).code == "InvalidAccessKeyId.NotFound"

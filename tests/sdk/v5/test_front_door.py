@@ -14,7 +14,7 @@ from alibabacloud_tea_util.models import RuntimeOptions
 from darabonba.policy.retry import RetryOptions
 from support import door
 from support.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, unique
-from support.door import ALGORITHMS, CLIENTS, ODD, allow, fault
+from support.door import ALGORITHMS, CLIENTS, ODD, allow, burst, fault, slow_project
 
 
 @pytest.fixture(scope="module")
@@ -148,20 +148,6 @@ def test_a_rotated_secret_replaces_the_one_before(cloud, project):
     second = door.call(cloud, "RotateAccessKey", AccessKeyId=key_id)["AccessKey"]["AccessKeySecret"]
     assert get(cloud.imm(second, key_id), project)
     assert fault(lambda: get(cloud.imm(first, key_id), project)).code == "SignatureDoesNotMatch"
-
-
-def slow_project(cloud):
-    """A project that answers one request in a second. Born so: a limit that is
-    changed later may take its time."""
-    name = unique("slow")
-    door.call(cloud, "CreateProject", ProjectName=name, ProjectQueriesPerSecond=1)
-    return name
-
-
-def burst(imm, project):
-    """What comes of as many calls as a second has room for and more."""
-    for _ in range(10):
-        get(imm, project)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
