@@ -15,6 +15,7 @@ from darabonba.policy.retry import RetryOptions
 from support import door
 from support.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, unique
 from support.door import ALGORITHMS, CLIENTS, ODD, allow, burst, fault, slow_project
+from support.raw import Request
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,51 @@ def test_a_client_that_retries_gets_through_by_waiting(cloud):
     # Four calls are three seconds apart from first to last, less what was over
     # of the second in which the first came.
     assert time.monotonic() - start > 2
+
+
+def test_a_policy_holds_however_a_name_is_written(cloud):
+    """JSON has numbers and true for what becomes the same text: another way to
+    write it must not be a way around a policy."""
+    own, other = unique("own"), str(time.time_ns())
+    door.call(cloud, "CreateAccessKey", AccessKeyId=other, Policy=allow("*"))
+    derive = allow("ram:CreateToken", "ram:CreateTemporaryKey", resource=f"acs:ram:*:*:accesskey/{own}")
+    key = door.call(cloud, "CreateAccessKey", AccessKeyId=own, Policy=derive)["AccessKey"]
+
+    def ask(action, body):
+        pair = {"key_id": own, "secret": key["AccessKeySecret"]}
+        return Request(action, body=body.encode(), content_type="application/json", **pair).send(cloud)
+
+    for action in ("CreateToken", "CreateTemporaryKey"):
+        assert ask(action, "{}").status == 200
+        for written in (f'"{other}"', other):
+            assert ask(action, f'{{"AccessKeyId": {written}}}').status in (400, 403), (action, written)
+
+
+def test_a_denied_project_stays_denied_however_its_name_is_written(cloud):
+    name = "true"
+    door.call(cloud, "CreateProject", ProjectName=name)
+    everything = allow("imm:*")["Statement"]
+    denied = {"Effect": "Deny", "Action": "imm:*", "Resource": f"acs:imm:*:*:project/{name}*"}
+    bearer = f"Bearer {door.token(cloud, Policy={'Statement': [*everything, denied]})}"
+    for written in (name, True):
+        reply = post(cloud, "/api/GetProject", {"ProjectName": written}, authorization=bearer)
+        assert reply.status_code in (400, 403), written
+
+
+def test_a_limit_that_is_set_holds_from_then_on(cloud):
+    """In the process that set it; others may take their time."""
+    name = unique("slowed")
+    imm = cloud.imm()
+    imm.create_project(models.CreateProjectRequest(project_name=name))
+    door.call(cloud, "UpdateProject", ProjectName=name, ProjectQueriesPerSecond=1)
+    assert isinstance(fault(lambda: burst(imm, name)), exceptions.ThrottlingException)
+
+
+def test_the_description_of_a_key_can_be_cleared(cloud):
+    key_id, _ = door.access_key(cloud, allow("imm:*"))
+    for text in ("for the site", ""):
+        reply = door.call(cloud, "UpdateAccessKey", AccessKeyId=key_id, Description=text)
+        assert reply["AccessKey"]["Description"] == text
 
 
 # The doors for whoever has no SDK.
