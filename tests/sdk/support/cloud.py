@@ -11,11 +11,6 @@ import urllib.request
 import uuid
 from pathlib import Path
 
-import boto3
-from alibabacloud_imm20200930.client import Client as ImmClient
-from alibabacloud_tea_openapi import models as open_api_models
-from botocore.config import Config as BotoConfig
-
 REPOSITORY = Path(__file__).resolve().parents[3]
 ACCESS_KEY_ID = "sdk-tests"
 ACCESS_KEY_SECRET = "sdk-tests-secret"
@@ -89,13 +84,22 @@ class Cloud:
         self.process.stdout.close()
         self._log.close()
 
-    def imm(self, secret: str = ACCESS_KEY_SECRET, key_id: str = ACCESS_KEY_ID) -> ImmClient:
+    # The clients' packages are imported where they are used: not every
+    # environment has all of them.
+
+    def imm(self, secret: str | None = ACCESS_KEY_SECRET, key_id: str | None = ACCESS_KEY_ID, **more):
         """A client of the SDK, made as its documentation says but for the endpoint."""
-        config = open_api_models.Config(access_key_id=key_id, access_key_secret=secret)
+        from alibabacloud_imm20200930.client import Client as ImmClient
+        from alibabacloud_tea_openapi import models as open_api_models
+
+        config = open_api_models.Config(access_key_id=key_id, access_key_secret=secret, **more)
         config.endpoint = self.api
         return ImmClient(config)
 
     def _aws(self, service: str, **more):
+        import boto3
+        from botocore.config import Config as BotoConfig
+
         return boto3.client(
             service,
             endpoint_url=self.ready[service],

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from alibabacloud_imm20200930 import models
-from support import middle, seed
+from support import door, middle, seed
 from support.cloud import eventually
 from support.media import png
 from support.space import Space, where
@@ -103,6 +103,27 @@ def test_a_binding_is_deleted_with_what_it_indexed(space):
     assert space.count() == 1
     space.imm.delete_file_meta(models.DeleteFileMetaRequest(uri=uris[0], **space.names))
     space.imm.delete_dataset(models.DeleteDatasetRequest(**space.names))
+
+
+@pytest.mark.parametrize("kind", door.CLIENTS)
+@pytest.mark.parametrize("algorithm", door.ALGORITHMS)
+def test_each_kind_of_credentials_works_with_each_signature(cloud, algorithm, kind):
+    door.check_client(cloud, algorithm, kind)
+
+
+@pytest.mark.parametrize("algorithm", door.ALGORITHMS)
+def test_who_may_not_is_refused(cloud, algorithm):
+    door.check_refusals(cloud, algorithm)
+
+
+def test_too_many_calls_are_told_when_to_come_again(cloud):
+    imm, project = cloud.imm(), door.slow_project(cloud)
+    error = door.fault(lambda: door.burst(imm, project))
+    assert error.code == "Throttling.User"
+    assert 0 < error.retry_after <= 1000
+    request = models.GetProjectRequest(project_name=project)
+    time.sleep(error.retry_after / 1000)
+    assert imm.get_project(request).body.project.project_queries_per_second == 1
 
 
 GUIDE = seed.guide("002")

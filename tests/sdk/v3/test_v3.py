@@ -1,10 +1,11 @@
 """alibabacloud_imm20200930 3.0.0 with the core of its time."""
 
 import asyncio
+import time
 
 import pytest
 from alibabacloud_imm20200930 import models
-from support import middle, seed
+from support import door, middle, seed
 from support.cloud import eventually
 from support.media import png
 from support.space import where
@@ -58,6 +59,27 @@ def test_the_asynchronous_client(space):
     file = models.InputFile(uri=uri, custom_id="it's (1)")
     asyncio.run(space.imm.index_file_meta_async(models.IndexFileMetaRequest(file=file, **space.names)))
     eventually(lambda: space.keys(where("CustomId", "eq", "it's (1)")) == ["a'b*c.txt"])
+
+
+@pytest.mark.parametrize("kind", door.CLIENTS)
+@pytest.mark.parametrize("algorithm", door.ALGORITHMS)
+def test_each_kind_of_credentials_works_with_each_signature(cloud, algorithm, kind):
+    door.check_client(cloud, algorithm, kind)
+
+
+@pytest.mark.parametrize("algorithm", door.ALGORITHMS)
+def test_who_may_not_is_refused(cloud, algorithm):
+    door.check_refusals(cloud, algorithm)
+
+
+def test_too_many_calls_are_refused_until_the_next_second(cloud):
+    """This core does not say when to come again: it knows no such header."""
+    imm, project = cloud.imm(), door.slow_project(cloud)
+    error = door.fault(lambda: door.burst(imm, project))
+    assert (error.code, error.data["statusCode"]) == ("Throttling.User", 400)
+    time.sleep(1)
+    request = models.GetProjectRequest(project_name=project)
+    assert imm.get_project(request).body.project.project_name == project
 
 
 GUIDE = seed.guide("002")

@@ -238,6 +238,12 @@ def test_not_found(cloud, space, action, params, kind):
     assert f"The specified resource {kind} is not found." in reply.body["Message"]
 
 
+@pytest.mark.parametrize("task_id", ["", "x" * 3000, "é" * 1100], ids=["empty", "long", "long-in-bytes"])
+def test_a_task_id_that_can_be_none_is_an_error_of_the_caller(cloud, space, task_id):
+    reply = Request("GetTask", {"ProjectName": space.project, "TaskType": "IndexFileMeta", "TaskId": task_id}).send(cloud)
+    assert reply.status in (400, 404), reply.body
+
+
 def test_exists_already(cloud, space):
     check(Request("CreateProject", {"ProjectName": space.project}).send(cloud), "ResourceAlreadyExists", 409)
     params = {"ProjectName": space.project, "DatasetName": space.dataset}
