@@ -28,6 +28,7 @@ pub struct Prices {
     pub logs_ingest_gb: f64,
     pub secret_month: f64,
     pub alarm_month: f64,
+    pub metric_month: f64,
     pub dashboard_month: f64,
 }
 
@@ -250,6 +251,7 @@ pub fn month(prices: &Prices, usage: &Usage) -> Vec<Item> {
         item("logs", "GB", log_bytes / 1e9, prices.logs_ingest_gb),
         item("secrets", "secrets", few(SECRETS), prices.secret_month),
         item("alarms", "alarms", few(ALARMS), prices.alarm_month),
+        item("metrics", "metrics", few(crate::telemetry::METRICS.len()), prices.metric_month),
         item("dashboard", "dashboards", 1.0, prices.dashboard_month),
     ]
 }

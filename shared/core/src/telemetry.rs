@@ -28,6 +28,19 @@ pub fn init_plain(default: &str) {
     let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
 }
 
+/// The metrics with their units.
+pub(crate) const METRICS: [(&str, &str); 9] = [
+    ("ObjectsIndexed", "Count"),
+    ("ObjectsFailed", "Count"),
+    ("ObjectGets", "Count"),
+    ("ObjectBytes", "Bytes"),
+    ("ReadUnits", "Count"),
+    ("WriteUnits", "Count"),
+    ("Errors", "Count"),
+    ("CallDuration", "Milliseconds"),
+    ("EventToCommit", "Milliseconds"),
+];
+
 /// Values that one metric of one line may have.
 const MOST_VALUES: usize = 100;
 
@@ -42,23 +55,24 @@ pub fn metrics(stack: &str, function: &str, usage: &Usage, took: Duration, is_er
     latencies.sort_unstable_by(|a, b| b.cmp(a));
     latencies.truncate(MOST_VALUES);
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let all = [
-        ("ObjectsIndexed", "Count", json!(used.indexed)),
-        ("ObjectsFailed", "Count", json!(used.failed)),
-        ("ObjectGets", "Count", json!(used.s3_gets)),
-        ("ObjectBytes", "Bytes", json!(used.s3_bytes)),
-        ("ReadUnits", "Count", json!(used.read_units)),
-        ("WriteUnits", "Count", json!(used.write_units)),
-        ("Errors", "Count", json!(u64::from(is_error))),
-        ("CallDuration", "Milliseconds", json!(millis)),
-        ("EventToCommit", "Milliseconds", json!(latencies)),
+    let values = [
+        json!(used.indexed),
+        json!(used.failed),
+        json!(used.s3_gets),
+        json!(used.s3_bytes),
+        json!(used.read_units),
+        json!(used.write_units),
+        json!(u64::from(is_error)),
+        json!(millis),
+        json!(latencies),
     ];
+    let all = METRICS.iter().zip(values).map(|((name, unit), value)| (*name, *unit, value));
     // What did not happen is not a measurement of 0 but none.
     let is_there = |name: &str, value: &Value| match value {
         Value::Array(values) => !values.is_empty(),
         _ => matches!(name, "Errors" | "CallDuration") || value.as_f64() != Some(0.0),
     };
-    let all: Vec<_> = all.into_iter().filter(|(name, _, value)| is_there(name, value)).collect();
+    let all: Vec<_> = all.filter(|(name, _, value)| is_there(name, value)).collect();
     let described: Vec<Value> =
         all.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = json!({
