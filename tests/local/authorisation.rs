@@ -10,13 +10,7 @@ use crate::support::{Local, params};
 fn request(action: &str, id: &str, secret: &str) -> HttpRequest {
     let given = params(json!({"ProjectName": "mine", "DatasetName": "d", "URI": "oss://bucket/k"}));
     let signed = sign_acs3("localhost", action, &given, Credentials::new(id, secret)).unwrap();
-    HttpRequest {
-        method: "POST".into(),
-        path: "/".into(),
-        query: String::new(),
-        headers: signed.headers,
-        body: signed.body,
-    }
+    signed.into()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,13 +64,7 @@ async fn what_is_too_large_or_no_http_gets_an_error_of_the_api() {
 
 fn request(action: &str, given: Value, id: &str, secret: &str) -> HttpRequest {
     let signed = sign_acs3("localhost", action, &params(given), Credentials::new(id, secret)).unwrap();
-    HttpRequest {
-        method: "POST".into(),
-        path: "/".into(),
-        query: String::new(),
-        headers: signed.headers,
-        body: signed.body,
-    }
+    signed.into()
 }
 
 /// How many of so many requests pass, through several gateways by turns.

@@ -22,13 +22,7 @@ fn acs3(bytes: usize) -> HttpRequest {
     params.insert("Files".into(), "x".repeat(bytes).into());
     let signed =
         sign_acs3("127.0.0.1:9800", "GetProject", &params, Credentials::new("id", "secret")).unwrap();
-    HttpRequest {
-        method: "POST".into(),
-        path: "/".into(),
-        query: String::new(),
-        headers: signed.headers,
-        body: signed.body,
-    }
+    signed.into()
 }
 
 /// The same as the official SDKs write it: parameters in the query string.

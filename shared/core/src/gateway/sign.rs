@@ -19,6 +19,19 @@ pub struct SignedRequest {
     pub body: Vec<u8>,
 }
 
+/// As the gateway takes it.
+impl From<SignedRequest> for HttpRequest {
+    fn from(signed: SignedRequest) -> Self {
+        Self {
+            method: "POST".into(),
+            path: signed.target,
+            query: String::new(),
+            headers: signed.headers,
+            body: signed.body,
+        }
+    }
+}
+
 /// What a request is signed with.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::params::Kind::{Array, Int, Object, OneOf, Sized, Text};
-use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
+use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::gateway::Access;
 use crate::keys::{AccessKey, KeyKind, Policy, random_text};
-use crate::model::{Limits, Timestamp};
+use crate::model::Timestamp;
 use crate::state::{KeyStatus, StoredKey, TEMPORARY_PREFIX, TOKEN_PREFIX};
 
 const ID: Param = Param::required("AccessKeyId", Text, "The access key.");
@@ -173,10 +173,7 @@ pub(super) struct ListAccessKeys;
 impl Operation for ListAccessKeys {
     const NAME: &'static str = "ListAccessKeys";
     const ACCESS: Access = Access::access_key("ram:ListAccessKeys");
-    const PARAMS: &'static [Param] = &[
-        Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
-        Param::optional("NextToken", Text, "Where the page before ended."),
-    ];
+    const PARAMS: &'static [Param] = &[MAX_RESULTS, NEXT_TOKEN];
     const REPLY: &'static [Param] =
         &[Param::required("AccessKeys", Array, "The lasting keys, by id, without secrets."), NEXT_PAGE];
     type Input = ListInput;

@@ -3,16 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::dataset::DATASET;
-use super::params::Kind::{Array, Bool, Int, Object, OneOf, Sized, Text};
+use super::params::Kind::{Array, Bool, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
-use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
+use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
-use crate::model::{
-    BindingPhase, BindingState, BindingView, BucketUri, Limits, Reconcile, Timestamp, run_id,
-};
+use crate::model::{BindingPhase, BindingState, BindingView, BucketUri, Reconcile, Timestamp, run_id};
 use crate::state::{Binding, Dataset, Run, RunKind, RunStatus};
 
 const URI: Param = Param::required("URI", Text, "The bucket: oss://bucket or s3://bucket.");
@@ -182,8 +180,8 @@ impl Operation for ListBindings {
         Param { required: false, ..DATASET },
         Param { required: false, ..URI },
         Param::optional("Name", Text, "Accepted and ignored: bindings have no names here."),
-        Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
-        Param::optional("NextToken", Text, "Where the page before ended."),
+        MAX_RESULTS,
+        NEXT_TOKEN,
     ];
     const REPLY: &'static [Param] =
         &[Param::required("Bindings", Array, "The bindings, by dataset and URI."), NEXT_PAGE];

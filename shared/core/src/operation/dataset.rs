@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::params::Kind::{Array, Bool, Int, Name, Object, Sized, Text};
+use super::params::Kind::{Array, Bool, Name, Object, Sized};
 use super::project::{
     DESCRIPTION, MAX_BINDINGS, MAX_BYTES, MAX_ENTITIES, MAX_FILES, MAX_RELATIONS, PROJECT, TEMPLATE,
     check_settings,
 };
-use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
+use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::Result;
 use crate::gateway::Access;
-use crate::model::{DatasetView, Limits, run_id};
+use crate::model::{DatasetView, run_id};
 use crate::state::{Dataset, DatasetChange, Run, RunKind};
 
 pub(super) const DATASET: Param = Param::required("DatasetName", Name, "Name of the dataset.");
@@ -196,8 +196,8 @@ impl Operation for ListDatasets {
     const ACCESS: Access = Access::project("imm:ListDatasets");
     const PARAMS: &'static [Param] = &[
         PROJECT,
-        Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
-        Param::optional("NextToken", Text, "Where the page before ended."),
+        MAX_RESULTS,
+        NEXT_TOKEN,
         Param::optional("Prefix", Sized(0, 128), "Only names that begin with it."),
     ];
     const REPLY: &'static [Param] =

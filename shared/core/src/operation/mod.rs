@@ -212,6 +212,13 @@ pub fn operation(name: &str) -> Option<&'static Row> {
     OPERATIONS.iter().copied().find(|row| row.name == name)
 }
 
+/// How many items a page of a list has.
+const MAX_RESULTS: Param =
+    Param::optional("MaxResults", Kind::Int(0, crate::model::Limits::LIST_MAX), "Page size; 100 by default.");
+
+/// Where a list was left.
+const NEXT_TOKEN: Param = Param::optional("NextToken", Kind::Text, "Where the page before ended.");
+
 /// Where a list goes on.
 const NEXT_PAGE: Param =
     Param::required("NextToken", Kind::Text, "Where the next page begins; empty at the end.");

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::params::Kind::{Array, Bool, Int, Name, Object, Sized, Text};
-use super::{Call, Empty, NEXT_PAGE, Operation, Param, page_size};
+use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -265,8 +265,8 @@ impl Operation for ListProjects {
     const NAME: &'static str = "ListProjects";
     const ACCESS: Access = Access::account("imm:ListProjects");
     const PARAMS: &'static [Param] = &[
-        Param::optional("MaxResults", Int(0, Limits::LIST_MAX), "Page size; 100 by default."),
-        Param::optional("NextToken", Text, "Where the page before ended."),
+        MAX_RESULTS,
+        NEXT_TOKEN,
         Param::optional("Prefix", Sized(0, 128), "Only names that begin with it."),
         TAG,
     ];

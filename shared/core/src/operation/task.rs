@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::params::Kind::{Array, Bool, Int, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
-use super::{Call, NEXT_PAGE, Operation, Param, page_size};
+use super::{Call, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -146,7 +146,7 @@ impl Operation for ListTasks {
         Param::optional("Sort", OneOf(&["TaskId", "StartTime", "EndTime"]), "TaskId by default."),
         Param::optional("Order", OneOf(&["asc", "desc"]), "asc by default."),
         Param::optional("MaxResults", Int(1, 100), "Page size; 100 by default."),
-        Param::optional("NextToken", Text, "Where the page before ended."),
+        NEXT_TOKEN,
         Param::optional("RequestDefinition", Bool, "Also give the requests."),
     ];
     const REPLY: &'static [Param] = &[

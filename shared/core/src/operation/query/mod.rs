@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::params::Kind::{Array, Bool, Int, Object, Text};
-use super::{Call, Param};
+use super::{Call, NEXT_TOKEN, Param};
 use crate::context::Context;
 use crate::error::Result;
 use crate::file::FileView;
@@ -20,7 +20,6 @@ pub(super) use simple::SimpleQuery;
 
 const SORT: Param = Param::optional("Sort", Text, "At most 5 fields, separated by commas.");
 const ORDER: Param = Param::optional("Order", Text, "asc or desc for each of them; desc by default.");
-const NEXT_TOKEN: Param = Param::optional("NextToken", Text, "Where the page before ended.");
 const WITH_FIELDS: Param = Param::optional(
     "WithFields",
     Array,
