@@ -18,6 +18,8 @@ ORDER = """
     create-binding get-binding list-bindings stop-binding resume-binding
     get-file-meta batch-get-file-meta update-file-meta batch-update-file-meta
     simple-query fuzzy-query semantic-query
+    create-access-key list-access-keys update-access-key rotate-access-key
+    create-temporary-key create-token delete-access-key
     delete-file-meta batch-delete-file-meta delete-binding delete-dataset delete-project
 """.split()
 
