@@ -14,6 +14,10 @@ class DeployedSpace(Space):
     def __init__(self, stack, stem: str):
         super().__init__(stack, f"demo-{stem}")
 
+    def make_project(self) -> None:
+        """With the SDK, over the function URL: nobody asks that often here."""
+        self.imm.create_project(models.CreateProjectRequest(project_name=self.project))
+
     def bind(self) -> None:
         self.imm.create_binding(models.CreateBindingRequest(uri=self.bucket_uri, **self.names))
         eventually(lambda: self.binding().phase == "IncrementalScanning", timeout=PATIENCE, interval=0.2)
