@@ -314,6 +314,12 @@ mod tests {
 
     use super::*;
 
+    /// `MEDIADEX_GATEWAY_CASES=1000000` makes more of it.
+    fn cases() -> u32 {
+        let asked = std::env::var("MEDIADEX_GATEWAY_CASES").ok();
+        asked.and_then(|number| number.parse().ok()).unwrap_or(20_000)
+    }
+
     /// Something that the readers look at, or nearly.
     fn word() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -381,7 +387,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(cases()))]
 
         #[test]
         fn no_request_makes_the_readers_panic_or_is_believed(
