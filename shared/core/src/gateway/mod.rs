@@ -195,7 +195,7 @@ impl Gateway {
         let project = params.get("ProjectName").and_then(text_of);
         let project = project.filter(|name| crate::model::check_name("ProjectName", name).is_ok());
         if let Some(project) = &project {
-            let limit = self.limiter.project_limit(&self.ctx.db, project).await?;
+            let limit = self.limiter.project_limit(&self.ctx.db, project).await;
             let whose = format!("the project {project}");
             self.limiter.admit(&self.ctx.db, &format!("PROJECT#{project}"), &whose, limit).await?;
         }

@@ -104,20 +104,29 @@ impl Limiter {
 
     /// The requests per second that a project may be asked; 0 where there is
     /// no such project, which its operation will say.
-    pub(super) async fn project_limit(&self, db: &Db, project: &str) -> Result<i64> {
+    pub(super) async fn project_limit(&self, db: &Db, project: &str) -> i64 {
         if let Ok(projects) = self.projects.lock()
             && let Some((read, limit)) = projects.get(project)
             && read.elapsed() < LIMIT_KNOWN_FOR
         {
-            return Ok(*limit);
+            return *limit;
         }
-        let Ok(found) = db.project(project).await else { return Ok(0) };
+        let found = match db.project(project).await {
+            Ok(found) => found,
+            Err(error) => {
+                if error.is_transient() {
+                    // A limit is no reason to refuse what could be answered.
+                    tracing::warn!(project, error = %error.internal_text(), "a limit could not be read");
+                }
+                return 0;
+            }
+        };
         if let Ok(mut projects) = self.projects.lock() {
             if projects.len() >= MOST {
                 projects.clear();
             }
             projects.insert(project.to_owned(), (Instant::now(), found.queries_per_second));
         }
-        Ok(found.queries_per_second)
+        found.queries_per_second
     }
 }
