@@ -68,9 +68,14 @@ impl Scans {
     }
 
     async fn steps(&self, run: &str) {
+        while !self.walk(run).await {}
+    }
+
+    /// Plan, all segments, finish; whether the run has ended with it.
+    async fn walk(&self, run: &str) -> bool {
         let plan = self.step(ScanStep::Plan { run: run.into() }).await;
         if plan.done {
-            return;
+            return true;
         }
         futures::stream::iter(plan.segments)
             .for_each_concurrent(BESIDE, |segment: SegmentRef| async move {
@@ -86,7 +91,7 @@ impl Scans {
                 }
             })
             .await;
-        self.step(ScanStep::Finish { run: run.into() }).await;
+        self.step(ScanStep::Finish { run: run.into() }).await.done
     }
 
     /// One step, again until it is done: what fails here is the disk or a

@@ -218,3 +218,57 @@ async fn errors_have_the_code_as_their_type_and_leak_nothing() {
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
     lambda.cloud.shutdown().await;
 }
+
+/// An event as `sam local generate-event SERVICE EVENT` prints it: of version
+/// 1.170, for the bucket demo-bucket and the key photos/beach.jpg.
+fn generated(name: &str) -> Value {
+    let path = root().join("tests/functions/sam").join(format!("{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_sam_generates_are_accepted() {
+    let lambda = Lambda::start().await;
+    lambda.cloud.ctx.s3.create_bucket().bucket("demo-bucket").send().await.unwrap();
+    lambda.put("photos/beach.jpg", "sand").await;
+    for name in ["create-project", "create-dataset", "create-binding"] {
+        lambda.sample(name).await.unwrap();
+    }
+    let names = json!({"ProjectName": "local", "DatasetName": "demo"});
+    let find = async || {
+        let mut params = names.clone();
+        params["URI"] = json!("oss://demo-bucket/photos/beach.jpg");
+        lambda.invoke("get-file-meta", &params).await
+    };
+    let reply = lambda.invoke("on-object-event", &generated("s3-put")).await.unwrap();
+    assert_eq!(reply["batchItemFailures"], json!([]));
+    assert_eq!(find().await.unwrap()["Files"][0]["Size"], json!(4));
+    // Its sequencer is the put's: an event says that something happened, and
+    // this one says nothing new.
+    let reply = lambda.invoke("on-object-event", &generated("s3-delete")).await.unwrap();
+    assert_eq!(reply["batchItemFailures"], json!([]));
+    assert!(find().await.is_ok(), "the object is still there");
+
+    // A message's body is whatever was sent: an event of storage is one, "Hello
+    // from SQS!" is not, and goes to the dead letters in the end.
+    let mut message = generated("sqs-receive-message");
+    let id = message["Records"][0]["messageId"].clone();
+    let reply = lambda.invoke("on-object-event", &message).await.unwrap();
+    assert_eq!(reply["batchItemFailures"], json!([{"itemIdentifier": id}]), "{reply}");
+    lambda.cloud.ctx.s3.delete_object().bucket("demo-bucket").key("photos/beach.jpg").send().await.unwrap();
+    let mut removed = generated("s3-delete");
+    removed["Records"][0]["s3"]["object"]["sequencer"] = json!("0A1B2C3D4E5F678902");
+    message["Records"][0]["body"] = json!(removed.to_string());
+    let reply = lambda.invoke("on-object-event", &message).await.unwrap();
+    assert_eq!(reply["batchItemFailures"], json!([]));
+    assert_eq!(find().await.unwrap_err()["errorType"], json!("ResourceNotFound"));
+
+    let reply = lambda.invoke("on-schedule", &generated("cloudwatch-scheduled-event")).await.unwrap();
+    assert!(reply["scans"].is_number(), "{reply}");
+    // The shape of a function URL too. Nobody signed it.
+    let answer = lambda.invoke("rpc-gateway", &generated("apigateway-http-api-proxy")).await.unwrap();
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert!((400..404).contains(&answer["statusCode"].as_i64().unwrap()), "{answer}");
+    assert!(body["Code"].is_string() && body["RequestId"].is_string(), "{answer}");
+    lambda.cloud.shutdown().await;
+}

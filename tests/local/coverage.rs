@@ -63,6 +63,74 @@ fn the_bill_counts_the_alarms_and_secrets_of_the_template() {
     assert_eq!(count("AWS::SecretsManager::Secret"), mediadex_core::cost::SECRETS);
 }
 
+/// What the policies of a template grant too widely: statements with a wildcard
+/// in an action, or in a resource that no comment explains. The comment stands in
+/// the statement, right before it, or before a row of such statements.
+fn wide_grants(template: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let is_comment = |line: &str| line.trim_start().starts_with('#');
+    let mut lines = template.lines().peekable();
+    // Whether what stands right before explains a wildcard.
+    let mut explained = false;
+    while let Some(line) = lines.next() {
+        let text = line.trim_start();
+        if !text.starts_with("- Effect:") && !text.starts_with("- { Effect:") {
+            explained = is_comment(line);
+            continue;
+        }
+        let mut statement = format!("{text}\n");
+        while let Some(more) = lines.next_if(|more| indent(more) > indent(line)) {
+            explained |= is_comment(more);
+            if !is_comment(more) {
+                statement = format!("{statement}{more}\n");
+            }
+        }
+        let (actions, resources) = statement.split_once("Resource:").unwrap_or((&statement, ""));
+        let is_wide = resources.contains('*') || resources.contains("${BucketNamePattern}");
+        if actions.contains('*') || resources.is_empty() || is_wide && !explained {
+            found.push(statement.clone());
+        }
+        explained &= is_wide;
+    }
+    found
+}
+
+#[test]
+fn policies_grant_no_action_by_wildcard_and_say_why_a_resource_is_one() {
+    assert_eq!(wide_grants(&read("template.yaml")), Vec::<String>::new());
+}
+
+#[test]
+fn a_wide_grant_is_found() {
+    let table = [
+        ("- Effect: Allow\n  Action: \"s3:*\"\n  Resource: !Ref A\n", 1),
+        ("- Effect: Allow\n  Action:\n    - s3:*\n  Resource: !Ref A\n", 1),
+        ("- { Effect: Allow, Action: \"s3:Get*\", Resource: !Ref A }\n", 1),
+        ("- { Effect: Allow, Action: \"s3:GetObject\", Resource: \"*\" }\n", 1),
+        ("- Effect: Allow\n  Action: \"s3:GetObject\"\n  Resource: !Sub \"${BucketNamePattern}\"\n", 1),
+        ("# Why.\n- { Effect: Allow, Action: \"s3:GetObject\", Resource: \"*\" }\n", 0),
+        ("- Effect: Allow\n  Action: \"a:B\"\n  # Why.\n  Resource: \"*\"\n", 0),
+        // One reason for a row of patterns, and none for what comes after.
+        (
+            "# Why.\n- { Effect: Allow, Action: \"a:B\", Resource: \"x*\" }\n\
+             - { Effect: Allow, Action: \"a:C\", Resource: \"y*\" }\n",
+            0,
+        ),
+        (
+            "# Why.\n- { Effect: Allow, Action: \"a:B\", Resource: \"x*\" }\n\
+             - { Effect: Allow, Action: \"a:D\", Resource: !Ref A }\n\
+             - { Effect: Allow, Action: \"a:C\", Resource: \"y*\" }\n",
+            1,
+        ),
+        ("- { Effect: Allow, Action: \"a:B\", Resource: !Ref A }\n", 0),
+    ];
+    for (policy, count) in table {
+        let policy = format!("Policies:\n{policy}Other: 1\n");
+        assert_eq!(wide_grants(&policy).len(), count, "{policy}");
+    }
+}
+
 /// `MEDIADEX_BLESS=1 cargo test` writes the table anew.
 #[test]
 fn the_readme_has_the_catalogue_of_fields() {

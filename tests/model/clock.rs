@@ -38,7 +38,7 @@ pub(crate) fn in_world_with<T>(
     result
 }
 
-fn put(world: &World, key: &str) -> crate::bucket::Sent {
+pub(crate) fn put(world: &World, key: &str) -> crate::bucket::Sent {
     let now = world.now();
     let mut wires = world.services.wires.lock().unwrap();
     let bucket = wires.storage.buckets.get_mut(BUCKET).unwrap();
@@ -58,7 +58,7 @@ pub(crate) async fn bind(world: &mut World, reconcile: Option<&str>) {
     world.settle().await;
 }
 
-async fn found(world: &World, field: &str, value: &str) -> u64 {
+pub(crate) async fn found(world: &World, field: &str, value: &str) -> u64 {
     let query = json!({"Field": field, "Operation": "eq", "Value": value});
     let params = json!({"ProjectName": PROJECT, "DatasetName": "d", "Query": query});
     world.must("SimpleQuery", params).await["TotalHits"].as_u64().unwrap()

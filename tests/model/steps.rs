@@ -5,8 +5,8 @@ use mediadex_core::ingest::{ScanStep, run_step};
 use serde_json::json;
 
 use crate::aws::{Fault, Plan};
-use crate::clock::{bind, in_world, in_world_with, names};
-use crate::world::{PROJECT, World};
+use crate::clock::{bind, found, in_world, in_world_with, names, put};
+use crate::world::{BUCKET, PROJECT, World};
 
 async fn only_run(world: &World) -> String {
     let mut open = world.ctx.db.open_runs().await.unwrap();
@@ -65,6 +65,44 @@ fn a_clean_up_ends_when_its_dataset_goes_before_it() {
             run_step(&world.ctx, ScanStep::Finish { run: run.clone() }, "worker").await.unwrap();
             // The run that forgets the dataset's tombstones may be open.
             assert!(!world.ctx.db.open_runs().await.unwrap().contains(&run));
+        },
+    );
+}
+
+#[test]
+fn a_scan_that_makes_room_admits_what_it_refused_before() {
+    in_world_with(
+        |config| config.scan_segments = 1,
+        async |world| {
+            bind(world, None).await;
+            let limit = json!({"ProjectName": PROJECT, "DatasetName": "d", "DatasetMaxFileCount": 5});
+            world.must("UpdateDataset", limit).await;
+            // No event of these is heard: "0" is on the first page, "e" on the last.
+            put(world, "0");
+            world.services.wires.lock().unwrap().storage.buckets.get_mut(BUCKET).unwrap().delete(BUCKET, "e");
+            world.must("StopBinding", names()).await;
+            world.must("ResumeBinding", names()).await;
+            let run = only_run(world).await;
+            let step = |step: ScanStep| run_step(&world.ctx, step, "worker");
+            let mut finished = Vec::new();
+            loop {
+                let planned = step(ScanStep::Plan { run: run.clone() }).await.unwrap();
+                assert_eq!(planned.segments.len(), 1);
+                while !step(ScanStep::ListSegment { run: run.clone(), segment: 0 }).await.unwrap().done {}
+                finished.push(step(ScanStep::Finish { run: run.clone() }).await.unwrap().done);
+                // An answer that was lost: the step is run again.
+                let again = step(ScanStep::Finish { run: run.clone() }).await.unwrap().done;
+                assert_eq!(Some(&again), finished.last());
+                if again {
+                    break;
+                }
+            }
+            assert_eq!(finished, [false, true]);
+            for (key, count) in [("0", 1), ("a", 1), ("e", 0)] {
+                assert_eq!(found(world, "Filename", key).await, count, "{key}");
+            }
+            let binding = world.must("GetBinding", names()).await["Binding"].clone();
+            assert_eq!((&binding["Phase"], &binding["Reason"]), (&json!("IncrementalScanning"), &json!("")));
         },
     );
 }

@@ -300,11 +300,23 @@ impl Machine {
         dies.then(|| Duration::from_millis(chance.random_range(0..1500)))
     }
 
-    /// Plan, all segments beside each other, finish; whether it came to its end.
+    /// Walks a run until it has ended; whether it came to that.
     async fn run(&self, run: &str) -> bool {
-        let Some(plan) = self.step(ScanStep::Plan { run: run.into() }).await else { return false };
+        // Once more where it made room, and no oftener.
+        for _ in 0..3 {
+            match self.walk(run).await {
+                Some(false) => {}
+                ended => return ended.is_some(),
+            }
+        }
+        false
+    }
+
+    /// Plan, all segments beside each other, finish; whether the run has ended.
+    async fn walk(&self, run: &str) -> Option<bool> {
+        let plan = self.step(ScanStep::Plan { run: run.into() }).await?;
         if plan.done {
-            return true;
+            return Some(true);
         }
         let segments: Vec<_> = plan
             .segments
@@ -329,10 +341,10 @@ impl Machine {
             .collect();
         for segment in segments {
             if !segment.await.unwrap() {
-                return false;
+                return None;
             }
         }
-        self.step(ScanStep::Finish { run: run.into() }).await.is_some()
+        self.step(ScanStep::Finish { run: run.into() }).await.map(|reply| reply.done)
     }
 
     /// One step, with the retries that the state machine has.

@@ -60,6 +60,8 @@ mod measured {
     pub(super) const SCAN_READS: f64 = 0.025;
     /// Read units of an unchanged file in a scan for differences.
     pub(super) const RESCAN_READS: f64 = 0.034;
+    /// HEADs of a file whose content is not read.
+    pub(super) const HEADS: f64 = 1.0;
     /// GETs of a file whose content is read: of small ones, which the first GET
     /// has as a whole, and of others.
     pub(super) const GETS_SMALL: f64 = 1.0;
@@ -118,17 +120,17 @@ pub struct Usage {
 /// What is read of an object.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Content {
-    /// Nothing: the template Official:OSSBasicMeta.
+    /// What storage says of it and no content: the template Official:OSSBasicMeta.
     Nothing,
     /// Ranges of objects of so many bytes on average.
     Ranges(f64),
 }
 
 impl Content {
-    /// GETs an object, on average.
+    /// Requests for an object, on average; a HEAD costs as much as a GET.
     fn gets(self) -> f64 {
         match self {
-            Self::Nothing => 0.0,
+            Self::Nothing => measured::HEADS,
             Self::Ranges(size) if size <= measured::FIRST_GET_BYTES => measured::GETS_SMALL,
             Self::Ranges(_) => measured::GETS,
         }
@@ -174,7 +176,7 @@ pub fn scan(prices: &Prices, objects: f64, content: Content) -> Vec<Item> {
             prices.dynamodb_write_million * million,
         ),
         item("rows", "read units", objects * measured::SCAN_READS, prices.dynamodb_read_million * million),
-        item("content", "GETs", objects * content.gets(), prices.s3_get_million * million),
+        item("objects", "GETs and HEADs", objects * content.gets(), prices.s3_get_million * million),
         item("listing", "LISTs", (objects / measured::KEYS_A_LIST).ceil(), prices.s3_list_million * million),
         item("functions", "GB-seconds", seconds * WORKER_GB, prices.lambda_arm64_gb_second),
         item(
@@ -207,7 +209,7 @@ pub fn month(prices: &Prices, usage: &Usage) -> Vec<Item> {
             usage.changes * measured::EVENT_WRITES,
             prices.dynamodb_write_million * million,
         ),
-        item("changes: content", "GETs", gets, prices.s3_get_million * million),
+        item("changes: objects", "GETs and HEADs", gets, prices.s3_get_million * million),
         item(
             "changes: queue",
             "SQS requests",

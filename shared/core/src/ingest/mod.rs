@@ -1,6 +1,7 @@
 //! From a hint that an object should be looked at to its row: one path for
 //! events, scans and manual calls.
 
+mod estimate;
 mod events;
 mod hint;
 mod index_task;
@@ -10,6 +11,7 @@ mod scan;
 mod schedule;
 mod split;
 
+pub(crate) use estimate::log_estimate;
 pub use events::{BatchReply, on_object_event};
 pub use hint::{Hint, Outcome};
 pub use index_task::{run_index_task, run_work_event};

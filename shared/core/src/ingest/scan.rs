@@ -3,9 +3,10 @@
 //!
 //! `plan` splits the key space into segments; `list-segment` walks one of them
 //! page by page beside the ledger and reconciles what is new, changed or
-//! missing; `finish` moves the binding on. A page's checkpoint is stored only
-//! after everything in it is committed, so a step may die anywhere and be run
-//! again.
+//! missing; `finish` moves the binding on, or has the run walk once more where it
+//! made room in the dataset after it had refused files. A page's checkpoint is
+//! stored only after everything in it is committed, so a step may die anywhere
+//! and be run again.
 //!
 //! A listing is never taken as proof that an object is gone: what it misses is
 //! looked up by key, and a run that finds more missing than its guard allows
@@ -146,7 +147,7 @@ async fn plan(ctx: &Context, run_id: &str) -> Result<StepReply> {
             split(ctx, &run.bucket, &run.prefix, ctx.config.scan_segments).await?
         }
     };
-    if run.kind == RunKind::Full && run.guarded {
+    if run.kind == RunKind::Full && run.guarded && !run.again {
         let dataset = ctx.db.dataset(&run.project, &run.dataset).await?;
         let counts = ctx.db.counts(&dataset.id, dataset.shards).await?;
         let share = (counts.files as f64 * ctx.config.guard_share).ceil() as i64;
@@ -223,7 +224,8 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
             return Ok(reply(&run.run, true));
         }
         ctx.usage.settled(page.objects.len() - difference.hints.len().min(page.objects.len()));
-        let hints = difference.hints.into_iter().chain(difference.missing).collect();
+        // What is gone makes room for what came.
+        let hints = difference.missing.into_iter().chain(difference.hints).collect();
         if !work_off(ctx, &target, hints, &mut segment).await? {
             return stop(ctx, run).await;
         }
@@ -523,10 +525,15 @@ async fn clean_partition(ctx: &Context, run: &Run, mut segment: Segment) -> Resu
     }
 }
 
+/// Ends a run whose segments are all done. The reply is not `done` where the run
+/// is to be planned and walked once more.
 async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     let run = ctx.db.run(run_id).await?;
-    if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
-        return Ok(reply(run_id, true));
+    match run.status {
+        RunStatus::Done | RunStatus::Stopped => return Ok(reply(run_id, true)),
+        // This step was here before, and its answer was lost.
+        RunStatus::Created => return Ok(reply(run_id, false)),
+        RunStatus::Planned => {}
     }
     let segments = ctx.db.segments(&run).await?;
     let open = segments.iter().filter(|segment| !segment.done).count();
@@ -535,6 +542,12 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     }
     let sum = |part: fn(&Segment) -> i64| segments.iter().map(part).sum::<i64>();
     let (refused, failed) = (sum(|s| s.refused), sum(|s| s.failed));
+    if run.kind == RunKind::Full && refused > 0 && sum(|s| s.removed) > 0 && !run.again {
+        // What it removed may have made room for what it refused before that.
+        tracing::info!(run = run_id, bucket = %run.bucket, refused, "the scan removed files and found no room for others: once more");
+        ctx.db.walk_again(&run).await?;
+        return Ok(reply(run_id, false));
+    }
     let mut reasons = Vec::new();
     if refused > 0 {
         reasons.push(format!("{refused} object(s) are not indexed: the quota of the dataset is used up"));

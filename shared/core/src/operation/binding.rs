@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::dispatch::Work;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
+use crate::ingest::{Target, log_estimate};
 use crate::model::{BindingPhase, BindingState, BindingView, BucketUri, Reconcile, Timestamp, run_id};
 use crate::state::{Binding, Dataset, Run, RunKind, RunStatus};
 
@@ -58,6 +59,17 @@ async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
     written
 }
 
+/// Says in the log what the scan will cost, before it is on its way.
+async fn estimate(ctx: &Context, dataset: &Dataset, bucket: &str) {
+    let template = match dataset.template_id.is_empty() {
+        false => Ok(String::new()),
+        true => ctx.db.project(&dataset.project).await.map(|project| project.template_id),
+    };
+    if let Ok(template) = template {
+        log_estimate(ctx, bucket, Target::new(dataset, &template).template.features).await;
+    }
+}
+
 /// CreateBinding: follow a bucket's events, then scan what is there.
 pub(super) struct CreateBinding;
 
@@ -81,6 +93,9 @@ impl Operation for CreateBinding {
         let mut binding = Binding::new(&dataset, &bucket, &run.run);
         binding.reconcile = input.reconcile;
         let written = ctx.db.create_binding(&binding, &dataset).await;
+        if written.is_ok() {
+            estimate(ctx, &dataset, &bucket).await;
+        }
         begin(ctx, run, written).await?;
         Ok(BindingReply { binding: binding.view() })
     }

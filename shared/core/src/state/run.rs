@@ -78,6 +78,9 @@ pub struct Run {
     /// Files found missing so far, by segment. A page that is read again counts once.
     #[serde(default)]
     pub missing: BTreeMap<String, i64>,
+    /// It was walked to its end before, and made room for what it had refused.
+    #[serde(default)]
+    pub again: bool,
     /// When it was made.
     pub create_time: Timestamp,
     ttl: i64,
@@ -149,6 +152,7 @@ impl Run {
             guarded: true,
             max_missing: -1,
             missing: BTreeMap::new(),
+            again: false,
             create_time: Timestamp::now(),
             ttl: ttl_in_days(30),
         }
@@ -216,6 +220,28 @@ impl Db {
             .expression_attribute_values(":created", status_value(RunStatus::Created)?)
             .expression_attribute_values(":plan", s(&run.plan));
         self.put_if(put).await
+    }
+
+    /// Has a run that was walked to its end planned once more. What it may still
+    /// remove is what it has not removed yet. Where the run moved on meanwhile,
+    /// nothing is changed.
+    pub async fn walk_again(&self, run: &Run) -> Result<()> {
+        let mut again = Run { status: RunStatus::Created, again: true, ..run.clone() };
+        if run.max_missing >= 0 {
+            again.max_missing = (run.max_missing - run.missing.values().sum::<i64>()).max(0);
+        }
+        again.missing.clear();
+        let put = self
+            .client
+            .put_item()
+            .table_name(self.state_table())
+            .set_item(Some(to_item(&again)?))
+            .condition_expression("#status = :planned AND #plan = :plan")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#plan", "plan")
+            .expression_attribute_values(":planned", status_value(RunStatus::Planned)?)
+            .expression_attribute_values(":plan", s(&run.plan));
+        self.put_if(put).await.map(|_| ())
     }
 
     /// Stores how a run ended, and that it is open no more.
