@@ -3,13 +3,15 @@
 //! Everything is built once per process. A panic inside of a call becomes that
 //! call's error (`panic = "unwind"`), not the end of the process.
 
+mod environment;
+
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
 use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
 use mediadex_core::operation::{Call, Params, Row};
-use mediadex_core::{Context, telemetry};
+use mediadex_core::{Config, Context, telemetry};
 use serde_json::{Value, json};
 
 /// A function's whole life. Boxed, because its type is deeper than the compiler
@@ -46,7 +48,7 @@ where
 {
     Box::pin(async move {
         telemetry::init_json();
-        let ctx = &Context::from_env().await;
+        let ctx = &Context::new(environment::sdk_config(), Config::from_env());
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let id = event.context.request_id;
             let metered = Metered::new(ctx, name);
@@ -148,7 +150,7 @@ pub fn run_scan() -> Run {
 pub fn run_gateway() -> Run {
     Box::pin(async move {
         telemetry::init_json();
-        let ctx = Context::from_env().await;
+        let ctx = Context::new(environment::sdk_config(), Config::from_env());
         if ctx.config.access_keys_secret.is_none() && ctx.config.access_key.is_none() {
             return Err("no access keys: set MEDIADEX_ACCESS_KEYS_SECRET".into());
         }

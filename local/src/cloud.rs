@@ -294,7 +294,7 @@ impl Cloud {
         let text = |error: mediadex_core::Error| anyhow::anyhow!(error.internal_text());
         for (project, task_id) in self.ctx.db.open_tasks().await.map_err(text)? {
             self.ctx
-                .dispatch
+                .dispatch()
                 .send(mediadex_core::dispatch::Work::IndexTask { project, task_id })
                 .await
                 .map_err(text)?;

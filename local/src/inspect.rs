@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures::{Stream, StreamExt, stream};
-use mediadex_core::Context;
 use mediadex_core::config::extraction_limits;
+use mediadex_core::context::sdk_config;
 use mediadex_core::file::{Document, fill_defaults, to_wire};
 use mediadex_core::ingest::{Facts, Fetched, describe, fetch};
 use mediadex_core::ledger::Source;
 use mediadex_core::model::{ObjectUri, Timestamp};
 use mediadex_core::query::Needs;
+use mediadex_core::{Config, Context};
 use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};
 use serde::Serialize;
 use serde_json::Value;
@@ -216,12 +217,12 @@ async fn objects(target: &str) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<It
     if bucket.is_empty() {
         bail!("{target} names no bucket");
     }
-    let ctx = Context::from_env().await;
+    let ctx = Context::new(sdk_config().await, Config::from_env());
     let mut keys = Vec::new();
     if !key.is_empty() && !key.ends_with('/') {
         keys.push(key.to_owned());
     } else {
-        let mut pages = ctx.s3.list_objects_v2().bucket(bucket).prefix(key).into_paginator().send();
+        let mut pages = ctx.s3().list_objects_v2().bucket(bucket).prefix(key).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 anyhow::anyhow!(

@@ -21,7 +21,7 @@ async fn a_batch_with_labels_and_a_topic() {
     local.make_dataset("p", "d").await;
     local.make_bucket("test-bucket").await;
     local.put("test-bucket", "one.jpg", b"1").await;
-    local.cloud.ctx.sns.create_topic().name("test-topic").send().await.unwrap();
+    local.cloud.ctx.sns().create_topic().name("test-topic").send().await.unwrap();
     let reply = local
         .call(
             "BatchIndexFileMeta",

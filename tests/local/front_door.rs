@@ -126,7 +126,7 @@ async fn limits_of_requests_per_second_hold_over_processes() {
     let all =
         serde_json::from_value(json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}));
     let mut key = StoredKey::new("slow", &all.unwrap()).unwrap();
-    key.secret = ctx.keys.sealing_key().await.unwrap().seal("slow", "s").unwrap();
+    key.secret = ctx.keys().sealing_key().await.unwrap().seal("slow", "s").unwrap();
     key.queries_per_second = 2;
     ctx.db.create_key(&key).await.unwrap();
     let slow = || request("ListProjects", json!({}), "slow", "s");

@@ -138,7 +138,7 @@ async fn a_rotated_key_takes_both_secrets_for_as_long_as_it_was_told() {
     let mut stored = ctx.db.stored_key("app").await.unwrap().unwrap();
     stored.previous_until = Timestamp::now().millis() - 1;
     ctx.db.replace_key(&stored, stored.update_time).await.unwrap();
-    ctx.keys.forget();
+    ctx.keys().forget();
     assert_eq!(get(&first).await, is(400, "SignatureDoesNotMatch"));
     assert_eq!(get(&second).await, is(200, ""));
     let rotated = local.call("RotateAccessKey", json!({"AccessKeyId": "app"})).await;
@@ -210,7 +210,7 @@ async fn temporary_keys_are_narrower_and_end() {
     let mut stored = ctx.db.stored_key(id).await.unwrap().unwrap();
     stored.expires = Timestamp::now().millis() - 1;
     ctx.db.replace_key(&stored, stored.update_time).await.unwrap();
-    ctx.keys.forget();
+    ctx.keys().forget();
     assert_eq!(get(&api).await, is(400, "InvalidSecurityToken.Expired"));
     assert_eq!(local.fail("CreateTemporaryKey", json!({"DurationSeconds": 10})).await.0, 400);
     local.cloud.shutdown().await;

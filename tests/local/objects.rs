@@ -41,7 +41,7 @@ async fn odd_keys_are_indexed_as_they_are() {
     local.until_files("p", "d", &[]).await;
     for key in ["a//b", "../x", "a/./b", "dir/"] {
         let sent =
-            local.cloud.ctx.s3.put_object().bucket("bucket").key(key).body(vec![1].into()).send().await;
+            local.cloud.ctx.s3().put_object().bucket("bucket").key(key).body(vec![1].into()).send().await;
         let error = sent.unwrap_err();
         assert_eq!(error.raw_response().unwrap().status().as_u16(), 400, "{key}");
     }

@@ -103,17 +103,17 @@ impl Local {
     }
 
     pub(crate) async fn make_bucket(&self, bucket: &str) {
-        self.cloud.ctx.s3.create_bucket().bucket(bucket).send().await.unwrap();
+        self.cloud.ctx.s3().create_bucket().bucket(bucket).send().await.unwrap();
     }
 
     pub(crate) async fn put(&self, bucket: &str, key: &str, body: &[u8]) {
         let sent =
-            self.cloud.ctx.s3.put_object().bucket(bucket).key(key).body(body.to_vec().into()).send().await;
+            self.cloud.ctx.s3().put_object().bucket(bucket).key(key).body(body.to_vec().into()).send().await;
         sent.unwrap_or_else(|error| panic!("{key}: {}", aws_sdk_s3::error::DisplayErrorContext(&error)));
     }
 
     pub(crate) async fn delete(&self, bucket: &str, key: &str) {
-        self.cloud.ctx.s3.delete_object().bucket(bucket).key(key).send().await.unwrap();
+        self.cloud.ctx.s3().delete_object().bucket(bucket).key(key).send().await.unwrap();
     }
 
     /// Binds and waits for the end of the scan.

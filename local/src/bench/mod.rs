@@ -228,7 +228,7 @@ async fn run_operation(cloud: &Cloud, name: &str, params: Value) -> anyhow::Resu
 
 async fn events(objects: usize) -> anyhow::Result<String> {
     let cloud = Cloud::start(CloudOptions::default(), &[]).await?;
-    cloud.ctx.s3.create_bucket().bucket("bench").send().await?;
+    cloud.ctx.s3().create_bucket().bucket("bench").send().await?;
     let names = json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bench"});
     run_operation(&cloud, "CreateProject", names.clone()).await?;
     run_operation(&cloud, "CreateDataset", names.clone()).await?;
@@ -243,7 +243,7 @@ async fn events(objects: usize) -> anyhow::Result<String> {
     let mut latencies = Vec::with_capacity(objects);
     for number in 0..objects {
         let key = format!("o{number:06}.png");
-        cloud.ctx.s3.put_object().bucket("bench").key(&key).body(png(number).into()).send().await?;
+        cloud.ctx.s3().put_object().bucket("bench").key(&key).body(png(number).into()).send().await?;
         let accepted = Instant::now();
         loop {
             let query = json!({"ProjectName": "p", "DatasetName": "d", "WithoutTotalHits": true, "MaxResults": 1,

@@ -74,7 +74,7 @@ pub async fn unfollow(ctx: &Context, bucket: &str) -> Result<()> {
 /// # Errors
 /// `ResourceNotFound`, `NoPermission`, `ServiceUnavailable`.
 pub async fn check(ctx: &Context, bucket: &str) -> Result<()> {
-    let reply = ctx.s3.head_bucket().bucket(bucket).send().await;
+    let reply = ctx.s3().head_bucket().bucket(bucket).send().await;
     let Err(error) = reply else { return Ok(()) };
     match error.raw_response().map(|response| response.status().as_u16()) {
         Some(404) => Err(Error::not_found("Bucket", bucket)),
@@ -88,7 +88,7 @@ pub async fn check(ctx: &Context, bucket: &str) -> Result<()> {
 }
 
 async fn read(ctx: &Context, bucket: &str) -> Result<NotificationConfiguration> {
-    let reply = ctx.s3.get_bucket_notification_configuration().bucket(bucket).send().await;
+    let reply = ctx.s3().get_bucket_notification_configuration().bucket(bucket).send().await;
     let reply = reply.map_err(|error| {
         refused(&error.code().map(str::to_owned), DisplayErrorContext(&error).to_string())
     })?;
@@ -102,7 +102,7 @@ async fn read(ctx: &Context, bucket: &str) -> Result<NotificationConfiguration> 
 
 async fn write(ctx: &Context, bucket: &str, configuration: NotificationConfiguration) -> Result<()> {
     let reply = ctx
-        .s3
+        .s3()
         .put_bucket_notification_configuration()
         .bucket(bucket)
         .notification_configuration(configuration)

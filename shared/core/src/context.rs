@@ -1,7 +1,7 @@
 //! What every operation gets: clients, configuration and counters, built once
 //! per process.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
 
@@ -24,40 +24,27 @@ pub struct Context {
     pub config: Arc<Config>,
     /// The tables.
     pub db: Db,
-    /// Object storage.
-    pub s3: aws_sdk_s3::Client,
-    /// Topics for completion messages.
-    pub sns: aws_sdk_sns::Client,
-    /// How asynchronous work gets to whoever does it.
-    pub dispatch: Arc<dyn Dispatch>,
-    /// The access keys.
-    pub keys: Arc<Keys>,
     /// What was asked of the services.
     pub usage: Arc<Usage>,
+    services: Arc<Services>,
+    keys: Arc<OnceLock<Keys>>,
+}
+
+/// What few operations need, built when it is first asked for. A function links
+/// the clients of those services only that its operation calls.
+struct Services {
+    sdk: SdkConfig,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sns: OnceLock<aws_sdk_sns::Client>,
+    dispatch: OnceLock<Arc<dyn Dispatch>>,
 }
 
 impl Context {
-    /// Builds the clients from the environment.
-    pub async fn from_env() -> Self {
-        let config = Config::from_env();
-        let sdk = sdk_config().await;
-        let dispatch = crate::dispatch::from_config(&config, &sdk);
-        Self::new(&sdk, config, dispatch)
-    }
-
     /// Builds the clients from a given SDK configuration.
-    pub fn new(sdk: &SdkConfig, config: Config, dispatch: Arc<dyn Dispatch>) -> Self {
-        let s3_config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(config.s3_path_style).build();
-        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
-        let keys = Keys::from_config(&config, sdk);
-        Self::with_clients(
-            dynamodb,
-            aws_sdk_s3::Client::from_conf(s3_config),
-            aws_sdk_sns::Client::new(sdk),
-            config,
-            dispatch,
-        )
-        .with_keys(keys)
+    pub fn new(sdk: SdkConfig, config: Config) -> Self {
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+        let services = Services { sdk, s3: OnceLock::new(), sns: OnceLock::new(), dispatch: OnceLock::new() };
+        Self::with_services(dynamodb, services, config)
     }
 
     /// Takes clients that somebody else built, such as the local cloud with an
@@ -69,16 +56,26 @@ impl Context {
         config: Config,
         dispatch: Arc<dyn Dispatch>,
     ) -> Self {
+        let services = Services {
+            sdk: SdkConfig::builder().build(),
+            s3: OnceLock::from(s3),
+            sns: OnceLock::from(sns),
+            dispatch: OnceLock::from(dispatch),
+        };
+        Self::with_services(dynamodb, services, config).with_keys(Keys::default())
+    }
+
+    fn with_services(dynamodb: aws_sdk_dynamodb::Client, services: Services, config: Config) -> Self {
         let usage = Arc::new(Usage::default());
         let config = Arc::new(config);
         let db = Db::new(dynamodb, &config, Arc::clone(&usage));
-        Self { config, db, s3, sns, dispatch, keys: Arc::new(Keys::default()), usage }
+        Self { config, db, usage, services: Arc::new(services), keys: Arc::default() }
     }
 
     /// The same context with these access keys.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
-        Self { keys: Arc::new(keys), ..self }
+        Self { keys: Arc::new(OnceLock::from(keys)), ..self }
     }
 
     /// The same context with counters of its own, which count into those of
@@ -87,5 +84,30 @@ impl Context {
         let usage = Arc::new(Usage::part_of(Arc::clone(&self.usage)));
         let db = self.db.with_usage(Arc::clone(&usage));
         Self { db, usage, ..self.clone() }
+    }
+
+    /// Object storage.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        self.services.s3.get_or_init(|| {
+            let config = aws_sdk_s3::config::Builder::from(&self.services.sdk)
+                .force_path_style(self.config.s3_path_style);
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
+    }
+
+    /// Topics for completion messages.
+    pub fn sns(&self) -> &aws_sdk_sns::Client {
+        self.services.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.services.sdk))
+    }
+
+    /// How asynchronous work gets to whoever does it.
+    pub fn dispatch(&self) -> &dyn Dispatch {
+        let make = || crate::dispatch::from_config(&self.config, &self.services.sdk);
+        self.services.dispatch.get_or_init(make).as_ref()
+    }
+
+    /// The access keys.
+    pub fn keys(&self) -> &Keys {
+        self.keys.get_or_init(|| Keys::from_config(&self.config, &self.services.sdk))
     }
 }

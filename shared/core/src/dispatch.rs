@@ -39,12 +39,6 @@ pub enum Work {
 pub trait Dispatch: Send + Sync {
     /// Sends one piece of work.
     async fn send(&self, work: Work) -> Result<()>;
-
-    /// Whether the work is taken up by itself. Where it is not (a function
-    /// invoked by hand), an index task is run at once, inside of the call.
-    fn is_automatic(&self) -> bool {
-        true
-    }
 }
 
 /// The dispatch that the configuration asks for.
@@ -121,9 +115,5 @@ impl Dispatch for ByHand {
     async fn send(&self, work: Work) -> Result<()> {
         tracing::warn!(?work, "nothing takes this work up by itself here; invoke the function for it");
         Ok(())
-    }
-
-    fn is_automatic(&self) -> bool {
-        false
     }
 }

@@ -58,7 +58,7 @@ pub async fn publish(ctx: &Context, topic: &str, message: &CompletionMessage) ->
     let config = &ctx.config;
     let arn = format!("arn:{}:sns:{}:{}:{topic}", config.partition, config.region, config.account_id);
     let body = serde_json::to_string(message).map_err(Error::internal)?;
-    ctx.sns.publish().topic_arn(arn).message(body).send().await.map_err(|error| {
+    ctx.sns().publish().topic_arn(arn).message(body).send().await.map_err(|error| {
         // A topic that is gone, or that may not be written to, stays so.
         let status = error.raw_response().map(|response| response.status().as_u16());
         let is_throttled = error.code().is_some_and(|code| code.starts_with("Throttl"));

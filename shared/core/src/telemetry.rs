@@ -4,28 +4,32 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use crate::model::Timestamp;
 use crate::usage::Usage;
 
+/// What is logged: levels by target, from `MEDIADEX_LOG`
+/// (`warn,mediadex_core=debug`), or `default` where it says nothing that can be read.
+fn filter(default: &str) -> Targets {
+    let said = std::env::var("MEDIADEX_LOG").ok().filter(|said| !said.is_empty());
+    let read = said.as_deref().unwrap_or(default).parse();
+    read.or_else(|_| default.parse()).unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO))
+}
+
 /// Sends JSON lines to stdout, where Lambda takes them from. The level comes
-/// from `MEDIADEX_LOG` (as `tracing` filters are written), `info` by default.
+/// from `MEDIADEX_LOG`, `info` by default.
 pub fn init_json() {
-    let filter = EnvFilter::try_from_env("MEDIADEX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_env_filter(filter)
-        .try_init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter("info"))).try_init();
 }
 
 /// Sends plain lines to stderr, `default` being the level where `MEDIADEX_LOG`
 /// says nothing.
 pub fn init_plain(default: &str) {
-    let filter = EnvFilter::try_from_env("MEDIADEX_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter(default))).try_init();
 }
 
 /// The metrics with their units.

@@ -154,7 +154,7 @@ impl Claim {
     /// The rows of the catalogue for keys, signatures and tokens.
     pub(super) async fn authenticate(self, ctx: &Context, request: &HttpRequest) -> Result<AccessKey> {
         let now = Timestamp::now();
-        let found = ctx.keys.find(&ctx.db, &self.access_key_id).await?;
+        let found = ctx.keys().find(&ctx.db, &self.access_key_id).await?;
         if let Proof::Token(token) = &self.proof {
             // Whatever is wrong with a token is told alike.
             return found

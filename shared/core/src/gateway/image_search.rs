@@ -204,7 +204,7 @@ impl Gateway {
         }
         let (name, secret) = key_pair(request)?;
         let now = Timestamp::now();
-        let found = self.ctx.keys.find(&self.ctx.db, &name).await?;
+        let found = self.ctx.keys().find(&self.ctx.db, &name).await?;
         let is_right = |key: &AccessKey| {
             use subtle::ConstantTimeEq;
             key.kind() == KeyKind::Permanent

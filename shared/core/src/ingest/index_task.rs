@@ -48,7 +48,7 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
 async fn run_work(ctx: &Context, work: Work) -> Result<()> {
     match work {
         Work::IndexTask { project, task_id } => run_index_task(ctx, &project, &task_id).await,
-        work @ (Work::Scan { .. } | Work::TakeUp { .. }) => ctx.dispatch.send(work).await,
+        work @ (Work::Scan { .. } | Work::TakeUp { .. }) => ctx.dispatch().send(work).await,
     }
 }
 

@@ -178,7 +178,7 @@ async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<
 /// Adds the tags, which take a call of their own where there are any.
 async fn with_tags(ctx: &Context, uri: &ObjectUri, mut facts: Facts, record: Option<Box<Record>>) -> Fetched {
     if facts.tags > 0 {
-        let reply = ctx.s3.get_object_tagging().bucket(&uri.bucket).key(&uri.key).send().await;
+        let reply = ctx.s3().get_object_tagging().bucket(&uri.bucket).key(&uri.key).send().await;
         ctx.usage.s3_get(0);
         match reply {
             Ok(reply) => {
@@ -206,7 +206,7 @@ async fn get(
 ) -> Result<GetObjectOutput, SdkError<GetObjectError>> {
     let range = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
     let reply = ctx
-        .s3
+        .s3()
         .get_object()
         .bucket(&uri.bucket)
         .key(&uri.key)
@@ -253,14 +253,14 @@ async fn refused(ctx: &Context, uri: &ObjectUri, error: SdkError<GetObjectError>
 
 /// Reads the facts alone.
 async fn head(ctx: &Context, uri: &ObjectUri, known: Option<&Source>) -> Fetched {
-    let reply = ctx.s3.head_object().bucket(&uri.bucket).key(&uri.key).send().await;
+    let reply = ctx.s3().head_object().bucket(&uri.bucket).key(&uri.key).send().await;
     ctx.usage.s3_head();
     let output = match reply {
         Ok(output) => output,
         Err(error) => {
             return match status_of(&error) {
                 // HEAD has no body and so no code: a missing bucket looks the same.
-                Some(404) => match ctx.s3.head_bucket().bucket(&uri.bucket).send().await {
+                Some(404) => match ctx.s3().head_bucket().bucket(&uri.bucket).send().await {
                     Ok(_) => Fetched::Gone,
                     Err(_) => {
                         Fetched::Failed(Error::unavailable(format!("the bucket of {uri} does not answer")))

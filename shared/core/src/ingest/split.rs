@@ -167,7 +167,7 @@ pub(super) async fn list(
 ) -> Result<Listing> {
     ctx.usage.s3_list();
     let reply = ctx
-        .s3
+        .s3()
         .list_objects_v2()
         .bucket(bucket)
         .set_prefix(Some(prefix.to_owned()).filter(|p| !p.is_empty()))

@@ -83,7 +83,7 @@ fn audit(call: &Call, action: &str, id: &str) {
 
 /// A key that operations may change.
 async fn stored(ctx: &Context, id: &str) -> Result<StoredKey> {
-    if ctx.keys.is_fixed(id).await? {
+    if ctx.keys().is_fixed(id).await? {
         return Err(Error::status_conflict(format!(
             "The access key {id} belongs to the deployment and is not kept here; change it where it is set."
         )));
@@ -123,16 +123,16 @@ impl Operation for CreateAccessKey {
             Some(id) => check_id(id)?,
             None => format!("MDAK{}", random_text(16)?),
         };
-        if ctx.keys.is_fixed(&id).await? {
+        if ctx.keys().is_fixed(&id).await? {
             return Err(Error::already_exists("AccessKey", &id));
         }
         let secret = random_text(40)?;
         let mut key = StoredKey::new(&id, &input.policy)?;
-        key.secret = ctx.keys.sealing_key().await?.seal(&id, &secret)?;
+        key.secret = ctx.keys().sealing_key().await?.seal(&id, &secret)?;
         key.description = input.description;
         key.queries_per_second = input.queries_per_second;
         ctx.db.create_key(&key).await?;
-        ctx.keys.forget();
+        ctx.keys().forget();
         audit(call, Self::NAME, &id);
         Ok(KeyReply { access_key: KeyView::of(&key, Some(secret))? })
     }
@@ -238,7 +238,7 @@ impl Operation for UpdateAccessKey {
         }
         key.update_time = Timestamp::now();
         ctx.db.replace_key(&key, read).await?;
-        ctx.keys.forget();
+        ctx.keys().forget();
         audit(call, Self::NAME, &key.id);
         Ok(KeyReply { access_key: KeyView::of(&key, None)? })
     }
@@ -277,7 +277,7 @@ impl Operation for RotateAccessKey {
         }
         let read = key.update_time;
         let secret = random_text(40)?;
-        let sealed = ctx.keys.sealing_key().await?.seal(&key.id, &secret)?;
+        let sealed = ctx.keys().sealing_key().await?.seal(&key.id, &secret)?;
         let before = std::mem::replace(&mut key.secret, sealed);
         key.update_time = Timestamp::now();
         (key.previous, key.previous_until) = match input.grace_seconds {
@@ -285,7 +285,7 @@ impl Operation for RotateAccessKey {
             grace => (before, key.update_time.millis() + grace * 1000),
         };
         ctx.db.replace_key(&key, read).await?;
-        ctx.keys.forget();
+        ctx.keys().forget();
         audit(call, Self::NAME, &key.id);
         Ok(KeyReply { access_key: KeyView::of(&key, Some(secret))? })
     }
@@ -315,7 +315,7 @@ impl Operation for DeleteAccessKey {
     async fn run(ctx: &Context, call: &Call, input: DeleteInput) -> Result<Empty> {
         let key = stored(ctx, &input.access_key_id).await?;
         ctx.db.delete_key(&key.id).await?;
-        ctx.keys.forget();
+        ctx.keys().forget();
         audit(call, Self::NAME, &key.id);
         Ok(Empty {})
     }
@@ -332,7 +332,7 @@ pub(super) struct DeriveInput {
 /// The key that something is derived from: the one that is named, or the caller's.
 async fn origin(ctx: &Context, call: &Call, named: Option<String>) -> Result<AccessKey> {
     let id = named.or_else(|| call.caller.clone()).ok_or_else(|| Error::missing("AccessKeyId"))?;
-    let key = ctx.keys.find(&ctx.db, &id).await?;
+    let key = ctx.keys().find(&ctx.db, &id).await?;
     let key = key.ok_or_else(|| Error::not_found("AccessKey", &id))?;
     if key.kind() != KeyKind::Permanent {
         return Err(Error::with_code(
@@ -401,7 +401,7 @@ impl Operation for CreateTemporaryKey {
         let (secret, token) = (random_text(40)?, random_text(64)?);
         let end = end_of(input.duration_seconds.unwrap_or(3600));
         let mut key = derived(&id, &origin, input.policy.as_ref(), end)?;
-        key.secret = ctx.keys.sealing_key().await?.seal(&id, &secret)?;
+        key.secret = ctx.keys().sealing_key().await?.seal(&id, &secret)?;
         key.token_hash = hash(&token);
         ctx.db.create_key(&key).await?;
         audit(call, Self::NAME, &id);
@@ -437,7 +437,7 @@ pub(crate) async fn issue_token(
     policy: Option<&Policy>,
 ) -> Result<TokenReply> {
     // Refuses where a token could be given out but never be found again.
-    ctx.keys.sealing_key().await?;
+    ctx.keys().sealing_key().await?;
     let id = format!("{TOKEN_PREFIX}{}", random_text(20)?);
     let token = format!("{id}.{}", random_text(43)?);
     let end = end_of(duration_seconds);

@@ -54,7 +54,7 @@ async fn find(ctx: &Context, input: &BindingInput) -> Result<(Dataset, Binding)>
 async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
     match &written {
         Err(error) if !error.is_transient() => ctx.db.end_run(&run.run, RunStatus::Stopped).await?,
-        _ => ctx.dispatch.send(Work::Scan { run: run.run }).await?,
+        _ => ctx.dispatch().send(Work::Scan { run: run.run }).await?,
     }
     written
 }
@@ -159,7 +159,7 @@ impl Operation for DeleteBinding {
             tracing::warn!(bucket = %binding.bucket, error = %error.internal_text(), "the bucket still sends its events");
         }
         if let Some(run) = cleanup {
-            ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+            ctx.dispatch().send(Work::Scan { run: run.run }).await?;
         }
         Ok(Empty {})
     }

@@ -165,7 +165,7 @@ impl Operation for DeleteDataset {
         // names any more: they cost room, not correctness.
         let run = Run::new(RunKind::Purge, &run_id(), &dataset, "", "");
         ctx.db.create_run(&run).await?;
-        ctx.dispatch.send(Work::Scan { run: run.run }).await?;
+        ctx.dispatch().send(Work::Scan { run: run.run }).await?;
         Ok(Empty {})
     }
 }

@@ -81,11 +81,7 @@ async fn accept(ctx: &Context, call: &Call, kind: &str, prefix: &str, input: Acc
         &input.user_data,
     );
     ctx.db.create_task(&task).await?;
-    if ctx.dispatch.is_automatic() {
-        ctx.dispatch.send(Work::IndexTask { project: task.project, task_id: task.id }).await?;
-    } else {
-        crate::ingest::run_index_task(ctx, &task.project, &task.id).await?;
-    }
+    ctx.dispatch().send(Work::IndexTask { project: task.project, task_id: task.id }).await?;
     Ok(EventReply { event_id: id })
 }
 
