@@ -293,11 +293,7 @@ impl Cloud {
     async fn take_up(&self, folders: BTreeSet<String>) -> anyhow::Result<()> {
         let text = |error: mediadex_core::Error| anyhow::anyhow!(error.internal_text());
         for (project, task_id) in self.ctx.db.open_tasks().await.map_err(text)? {
-            self.ctx
-                .dispatch()
-                .send(mediadex_core::dispatch::Work::IndexTask { project, task_id })
-                .await
-                .map_err(text)?;
+            mediadex_core::dispatch::send_index_task(&self.ctx, &project, &task_id).await.map_err(text)?;
         }
         for run in self.ctx.db.open_runs().await.map_err(text)? {
             tracing::info!(run, "taking up a scan that was interrupted");

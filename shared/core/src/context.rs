@@ -36,15 +36,30 @@ struct Services {
     sdk: SdkConfig,
     s3: OnceLock<aws_sdk_s3::Client>,
     sns: OnceLock<aws_sdk_sns::Client>,
-    dispatch: OnceLock<Arc<dyn Dispatch>>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    sfn: OnceLock<aws_sdk_sfn::Client>,
+    /// Instead of queue and state machine.
+    dispatch: Option<Arc<dyn Dispatch>>,
+}
+
+impl Services {
+    fn new(sdk: SdkConfig) -> Self {
+        Self {
+            sdk,
+            s3: OnceLock::new(),
+            sns: OnceLock::new(),
+            sqs: OnceLock::new(),
+            sfn: OnceLock::new(),
+            dispatch: None,
+        }
+    }
 }
 
 impl Context {
     /// Builds the clients from a given SDK configuration.
     pub fn new(sdk: SdkConfig, config: Config) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-        let services = Services { sdk, s3: OnceLock::new(), sns: OnceLock::new(), dispatch: OnceLock::new() };
-        Self::with_services(dynamodb, services, config)
+        Self::with_services(dynamodb, Services::new(sdk), config)
     }
 
     /// Takes clients that somebody else built, such as the local cloud with an
@@ -57,10 +72,10 @@ impl Context {
         dispatch: Arc<dyn Dispatch>,
     ) -> Self {
         let services = Services {
-            sdk: SdkConfig::builder().build(),
             s3: OnceLock::from(s3),
             sns: OnceLock::from(sns),
-            dispatch: OnceLock::from(dispatch),
+            dispatch: Some(dispatch),
+            ..Services::new(SdkConfig::builder().build())
         };
         Self::with_services(dynamodb, services, config).with_keys(Keys::default())
     }
@@ -100,10 +115,19 @@ impl Context {
         self.services.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.services.sdk))
     }
 
-    /// How asynchronous work gets to whoever does it.
-    pub fn dispatch(&self) -> &dyn Dispatch {
-        let make = || crate::dispatch::from_config(&self.config, &self.services.sdk);
-        self.services.dispatch.get_or_init(make).as_ref()
+    /// The queue of index tasks.
+    pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
+        self.services.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.services.sdk))
+    }
+
+    /// The state machine of scans.
+    pub(crate) fn sfn(&self) -> &aws_sdk_sfn::Client {
+        self.services.sfn.get_or_init(|| aws_sdk_sfn::Client::new(&self.services.sdk))
+    }
+
+    /// Who takes asynchronous work where there is neither queue nor state machine.
+    pub(crate) fn dispatch(&self) -> Option<&dyn Dispatch> {
+        self.services.dispatch.as_deref()
     }
 
     /// The access keys.

@@ -1,14 +1,16 @@
 //! How asynchronous work gets to whoever does it: a queue and a state machine
 //! in the cloud, channels in the local cloud, nothing at all in a function
 //! that was invoked by hand.
-
-use std::sync::Arc;
+//!
+//! Index tasks and scans are sent by functions of their own: an operation links
+//! the client of the one service that it needs.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::model::Timestamp;
 
 /// A piece of work. What it needs stands in the state table, so that a lost
 /// message can be sent again and a message that comes twice does no harm.
@@ -34,86 +36,68 @@ pub enum Work {
     },
 }
 
-/// Sends work on its way. An error means that nothing was sent.
+/// Takes work where there is neither queue nor state machine.
 #[async_trait]
 pub trait Dispatch: Send + Sync {
-    /// Sends one piece of work.
+    /// Sends one piece of work on its way. An error means that nothing was sent.
     async fn send(&self, work: Work) -> Result<()>;
 }
 
-/// The dispatch that the configuration asks for.
-pub fn from_config(config: &Config, sdk: &aws_config::SdkConfig) -> Arc<dyn Dispatch> {
-    match (&config.task_queue_url, &config.scan_state_machine_arn) {
-        (Some(queue), Some(machine)) => Arc::new(CloudDispatch {
-            sqs: aws_sdk_sqs::Client::new(sdk),
-            sfn: aws_sdk_sfn::Client::new(sdk),
-            queue: queue.clone(),
-            machine: machine.clone(),
-        }),
-        _ => Arc::new(ByHand),
-    }
-}
-
-/// SQS for index tasks, Step Functions for scans.
-struct CloudDispatch {
-    sqs: aws_sdk_sqs::Client,
-    sfn: aws_sdk_sfn::Client,
-    queue: String,
-    machine: String,
-}
-
-#[async_trait]
-impl Dispatch for CloudDispatch {
-    async fn send(&self, work: Work) -> Result<()> {
-        match &work {
-            Work::IndexTask { .. } => {
-                let body = serde_json::to_string(&work).map_err(Error::internal)?;
-                self.sqs
-                    .send_message()
-                    .queue_url(&self.queue)
-                    .message_body(body)
-                    .send()
-                    .await
-                    .map_err(|error| Error::unavailable(error.into_service_error()))?;
-            }
-            Work::Scan { run } | Work::TakeUp { run } => {
-                // The run is the execution's name: starting it twice starts it
-                // once. A name is used up for 90 days, so that taking a run up
-                // takes another, the same within an hour.
-                let name = match &work {
-                    Work::TakeUp { .. } => {
-                        format!("{run}-{}", crate::model::Timestamp::now().seconds() / 3600)
-                    }
-                    _ => run.clone(),
-                };
-                let input = serde_json::json!({ "run": run }).to_string();
-                let sent = self
-                    .sfn
-                    .start_execution()
-                    .state_machine_arn(&self.machine)
-                    .name(name)
-                    .input(input)
-                    .send()
-                    .await;
-                if let Err(error) = sent {
-                    let error = error.into_service_error();
-                    if !error.is_execution_already_exists() {
-                        return Err(Error::unavailable(error));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 /// For functions that are invoked by hand, where nobody takes work up.
-pub struct ByHand;
+fn by_hand(work: &Work) {
+    tracing::warn!(?work, "nothing takes this work up by itself here; invoke the function for it");
+}
 
-#[async_trait]
-impl Dispatch for ByHand {
-    async fn send(&self, work: Work) -> Result<()> {
-        tracing::warn!(?work, "nothing takes this work up by itself here; invoke the function for it");
-        Ok(())
+/// Sends an index task on its way.
+///
+/// # Errors
+/// When nothing was sent.
+pub async fn send_index_task(ctx: &Context, project: &str, task_id: &str) -> Result<()> {
+    let work = Work::IndexTask { project: project.into(), task_id: task_id.into() };
+    if let Some(dispatch) = ctx.dispatch() {
+        return dispatch.send(work).await;
+    }
+    let Some(queue) = &ctx.config.task_queue_url else {
+        by_hand(&work);
+        return Ok(());
+    };
+    let body = serde_json::to_string(&work).map_err(Error::internal)?;
+    let sent = ctx.sqs().send_message().queue_url(queue).message_body(body).send().await;
+    sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))
+}
+
+/// Has a scan run driven to its end.
+///
+/// # Errors
+/// When nothing was sent.
+pub async fn send_scan(ctx: &Context, run: &str) -> Result<()> {
+    // The run is the execution's name: starting it twice starts it once.
+    execute(ctx, Work::Scan { run: run.into() }, run, run.to_owned()).await
+}
+
+/// Has a scan run driven on that nobody drives any more.
+///
+/// # Errors
+/// When nothing was sent.
+pub async fn take_up_scan(ctx: &Context, run: &str) -> Result<()> {
+    // A name is used up for 90 days, so that taking a run up takes another, the
+    // same within an hour.
+    let name = format!("{run}-{}", Timestamp::now().seconds() / 3600);
+    execute(ctx, Work::TakeUp { run: run.into() }, run, name).await
+}
+
+async fn execute(ctx: &Context, work: Work, run: &str, name: String) -> Result<()> {
+    if let Some(dispatch) = ctx.dispatch() {
+        return dispatch.send(work).await;
+    }
+    let Some(machine) = &ctx.config.scan_state_machine_arn else {
+        by_hand(&work);
+        return Ok(());
+    };
+    let input = serde_json::json!({ "run": run }).to_string();
+    let sent = ctx.sfn().start_execution().state_machine_arn(machine).name(name).input(input).send().await;
+    match sent.map_err(aws_sdk_sfn::error::SdkError::into_service_error) {
+        Err(error) if !error.is_execution_already_exists() => Err(Error::unavailable(error)),
+        _ => Ok(()),
     }
 }

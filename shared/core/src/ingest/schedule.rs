@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::dispatch::Work;
+use crate::dispatch::{send_index_task, send_scan, take_up_scan};
 use crate::error::{Code, Result};
 use crate::model::{BindingPhase, BindingState, Timestamp, run_id};
 use crate::state::{Binding, Dataset, Run, RunKind, RunStatus};
@@ -101,7 +101,7 @@ async fn begin(ctx: &Context, dataset: &Dataset, binding: &Binding) -> Result<bo
     }
     let run = Run::new(RunKind::Full, &run_id(), dataset, &binding.bucket, "");
     ctx.db.create_run(&run).await?;
-    ctx.dispatch().send(Work::Scan { run: run.run }).await?;
+    send_scan(ctx, &run.run).await?;
     Ok(true)
 }
 
@@ -128,7 +128,7 @@ async fn mend(ctx: &Context, dataset: &Dataset, mut binding: Binding) -> Result<
     match ctx.db.replace_binding(&binding, &old, false).await {
         Ok(()) => {
             tracing::warn!(run = old, bucket = %binding.bucket, "a scan ended without its binding and begins anew");
-            ctx.dispatch().send(Work::Scan { run: run.run }).await?;
+            send_scan(ctx, &run.run).await?;
             Ok(true)
         }
         Err(error) if error.code() == &Code::StatusConflict => {
@@ -161,7 +161,7 @@ async fn take_up(ctx: &Context) -> Result<u32> {
         let is_held = segments.iter().any(|segment| segment.lease_until > now.millis());
         if !is_held && now.seconds() - run.create_time.seconds() >= LEFT_BEHIND {
             tracing::warn!(run = id, bucket = %run.bucket, "a scan was left behind and is taken up");
-            ctx.dispatch().send(Work::TakeUp { run: id }).await?;
+            take_up_scan(ctx, &id).await?;
             taken += 1;
         }
     }
@@ -176,7 +176,7 @@ async fn take_up(ctx: &Context) -> Result<u32> {
         };
         if now.seconds() - started >= LEFT_BEHIND {
             tracing::warn!(task = task_id, "an index task was left behind and is taken up");
-            ctx.dispatch().send(Work::IndexTask { project, task_id }).await?;
+            send_index_task(ctx, &project, &task_id).await?;
             taken += 1;
         }
     }

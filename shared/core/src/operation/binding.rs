@@ -7,7 +7,7 @@ use super::params::Kind::{Array, Bool, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
 use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
-use crate::dispatch::Work;
+use crate::dispatch::send_scan;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
 use crate::ingest::{Target, log_estimate};
@@ -54,7 +54,7 @@ async fn find(ctx: &Context, input: &BindingInput) -> Result<(Dataset, Binding)>
 async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
     match &written {
         Err(error) if !error.is_transient() => ctx.db.end_run(&run.run, RunStatus::Stopped).await?,
-        _ => ctx.dispatch().send(Work::Scan { run: run.run }).await?,
+        _ => send_scan(ctx, &run.run).await?,
     }
     written
 }
@@ -159,7 +159,7 @@ impl Operation for DeleteBinding {
             tracing::warn!(bucket = %binding.bucket, error = %error.internal_text(), "the bucket still sends its events");
         }
         if let Some(run) = cleanup {
-            ctx.dispatch().send(Work::Scan { run: run.run }).await?;
+            send_scan(ctx, &run.run).await?;
         }
         Ok(Empty {})
     }

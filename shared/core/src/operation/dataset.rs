@@ -10,7 +10,7 @@ use super::project::{
 };
 use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
-use crate::dispatch::Work;
+use crate::dispatch::send_scan;
 use crate::error::Result;
 use crate::gateway::Access;
 use crate::model::{DatasetView, run_id};
@@ -165,7 +165,7 @@ impl Operation for DeleteDataset {
         // names any more: they cost room, not correctness.
         let run = Run::new(RunKind::Purge, &run_id(), &dataset, "", "");
         ctx.db.create_run(&run).await?;
-        ctx.dispatch().send(Work::Scan { run: run.run }).await?;
+        send_scan(ctx, &run.run).await?;
         Ok(Empty {})
     }
 }

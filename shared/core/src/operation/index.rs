@@ -7,7 +7,7 @@ use super::params::Kind::{Array, Object, Text};
 use super::project::PROJECT;
 use super::{Call, Mode, Operation, Param};
 use crate::context::Context;
-use crate::dispatch::Work;
+use crate::dispatch::send_index_task;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
 use crate::model::{InputFile, Limits, Notification, check_resource_name, event_id};
@@ -81,7 +81,7 @@ async fn accept(ctx: &Context, call: &Call, kind: &str, prefix: &str, input: Acc
         &input.user_data,
     );
     ctx.db.create_task(&task).await?;
-    ctx.dispatch().send(Work::IndexTask { project: task.project, task_id: task.id }).await?;
+    send_index_task(ctx, &task.project, &task.id).await?;
     Ok(EventReply { event_id: id })
 }
 
