@@ -1,4 +1,4 @@
-//! Chooses the linker of the function binaries.
+//! Chooses the linker of the function binaries, and how it lays them out.
 
 use std::env::var;
 
@@ -15,5 +15,8 @@ fn main() {
     let is_here = ["/usr/bin/ld.bfd", "/bin/ld.bfd"].iter().any(|path| std::path::Path::new(path).exists());
     if is("PROFILE", "release") && is_native && is_gnu && is_here && var("RUSTC_LINKER").is_err() {
         println!("cargo:rustc-link-arg-bins=-fuse-ld=bfd");
+        // Functions of one name beside each other, one for each type that they
+        // were compiled for: alike, and a zip is a twentieth smaller.
+        println!("cargo:rustc-link-arg-bins=-Wl,--sort-section=name");
     }
 }

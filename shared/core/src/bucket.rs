@@ -1,7 +1,9 @@
 //! The bucket's side of a binding: that its events come to us.
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::types::{Event, EventBridgeConfiguration, NotificationConfiguration, QueueConfiguration};
+use aws_sdk_s3::types::{
+    EncodingType, Event, EventBridgeConfiguration, NotificationConfiguration, QueueConfiguration,
+};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -69,13 +71,30 @@ pub async fn unfollow(ctx: &Context, bucket: &str) -> Result<()> {
     write(ctx, bucket, present).await
 }
 
-/// Whether the bucket is there and ours to read.
+/// What one call says of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Sizes of its first objects in bytes, a thousand at most.
+    pub sizes: Vec<i64>,
+    /// Whether it has more.
+    pub more: bool,
+}
+
+/// Looks whether the bucket is there and ours to read.
 ///
 /// # Errors
 /// `ResourceNotFound`, `NoPermission`, `ServiceUnavailable`.
-pub async fn check(ctx: &Context, bucket: &str) -> Result<()> {
-    let reply = ctx.s3().head_bucket().bucket(bucket).send().await;
-    let Err(error) = reply else { return Ok(()) };
+pub async fn look(ctx: &Context, bucket: &str) -> Result<Look> {
+    ctx.usage.s3_list();
+    // Keys that XML cannot carry would spoil the answer.
+    let request = ctx.s3().list_objects_v2().bucket(bucket).encoding_type(EncodingType::Url);
+    let error = match request.send().await {
+        Ok(reply) => {
+            let sizes = reply.contents().iter().map(|object| object.size().unwrap_or(0)).collect();
+            return Ok(Look { sizes, more: reply.is_truncated.unwrap_or(false) });
+        }
+        Err(error) => error,
+    };
     match error.raw_response().map(|response| response.status().as_u16()) {
         Some(404) => Err(Error::not_found("Bucket", bucket)),
         Some(403) => Err(Error::with_code(

@@ -6,6 +6,7 @@ use super::dataset::DATASET;
 use super::params::Kind::{Array, Bool, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
 use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use crate::bucket::Look;
 use crate::context::Context;
 use crate::dispatch::send_scan;
 use crate::error::{Error, Result};
@@ -60,13 +61,13 @@ async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
 }
 
 /// Says in the log what the scan will cost, before it is on its way.
-async fn estimate(ctx: &Context, dataset: &Dataset, bucket: &str) {
+async fn estimate(ctx: &Context, dataset: &Dataset, bucket: &str, look: &Look) {
     let template = match dataset.template_id.is_empty() {
         false => Ok(String::new()),
         true => ctx.db.project(&dataset.project).await.map(|project| project.template_id),
     };
     if let Ok(template) = template {
-        log_estimate(ctx, bucket, Target::new(dataset, &template).template.features).await;
+        log_estimate(bucket, look, Target::new(dataset, &template).template.features);
     }
 }
 
@@ -84,7 +85,7 @@ impl Operation for CreateBinding {
     async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<BindingReply> {
         let bucket = BucketUri::parse("URI", &input.uri)?.bucket;
         let dataset = ctx.db.dataset(&input.project_name, &input.dataset_name).await?;
-        crate::bucket::check(ctx, &bucket).await?;
+        let look = crate::bucket::look(ctx, &bucket).await?;
         let mut run = Run::new(RunKind::Full, &run_id(), &dataset, &bucket, "");
         run.current = true;
         // The run is stored first: a binding without one would never begin,
@@ -94,7 +95,7 @@ impl Operation for CreateBinding {
         binding.reconcile = input.reconcile;
         let written = ctx.db.create_binding(&binding, &dataset).await;
         if written.is_ok() {
-            estimate(ctx, &dataset, &bucket).await;
+            estimate(ctx, &dataset, &bucket, &look).await;
         }
         begin(ctx, run, written).await?;
         Ok(BindingReply { binding: binding.view() })
@@ -313,7 +314,7 @@ impl Operation for ResumeBinding {
         if is_following || binding.state == BindingState::Ready {
             return Err(Error::status_conflict("The binding is not stopped."));
         }
-        crate::bucket::check(ctx, &binding.bucket).await?;
+        crate::bucket::look(ctx, &binding.bucket).await?;
         let mut run = Run::new(RunKind::Full, &run_id(), &dataset, &binding.bucket, "");
         run.current = true;
         // Whoever resumes after the guard has said that the removal is meant.
