@@ -70,6 +70,51 @@ fn a_clean_up_ends_when_its_dataset_goes_before_it() {
 }
 
 #[test]
+fn a_second_driver_of_a_scan_goes_along_when_it_is_walked_once_more() {
+    in_world_with(
+        |config| config.scan_segments = 3,
+        async |world| {
+            bind(world, None).await;
+            let limit = json!({"ProjectName": PROJECT, "DatasetName": "d", "DatasetMaxFileCount": 5});
+            world.must("UpdateDataset", limit).await;
+            put(world, "0");
+            world.services.wires.lock().unwrap().storage.buckets.get_mut(BUCKET).unwrap().delete(BUCKET, "e");
+            world.must("StopBinding", names()).await;
+            world.must("ResumeBinding", names()).await;
+            let run = only_run(world).await;
+            let step = |step: ScanStep| run_step(&world.ctx, step, "worker");
+            let list = async |segment: u32| {
+                while !step(ScanStep::ListSegment { run: run.clone(), segment }).await.unwrap().done {}
+            };
+            let first = step(ScanStep::Plan { run: run.clone() }).await.unwrap().segments.len();
+            assert!(first > 1);
+            for segment in 0..u32::try_from(first).unwrap() {
+                list(segment).await;
+            }
+            assert!(!step(ScanStep::Finish { run: run.clone() }).await.unwrap().done, "it made room");
+            // Fewer objects, fewer segments: what the other driver still asks for is none.
+            for key in ["a", "b", "c"] {
+                let mut wires = world.services.wires.lock().unwrap();
+                wires.storage.buckets.get_mut(BUCKET).unwrap().delete(BUCKET, key);
+            }
+            let second = step(ScanStep::Plan { run: run.clone() }).await.unwrap().segments.len();
+            assert!(second < first, "{second} of {first}");
+            list(u32::try_from(second).unwrap()).await;
+            // It comes to the end before the first one has walked, and is told to plan.
+            assert!(!step(ScanStep::Finish { run: run.clone() }).await.unwrap().done);
+            assert_eq!(step(ScanStep::Plan { run: run.clone() }).await.unwrap().segments.len(), second);
+            for segment in 0..u32::try_from(second).unwrap() {
+                list(segment).await;
+            }
+            assert!(step(ScanStep::Finish { run: run.clone() }).await.unwrap().done);
+            for (key, count) in [("0", 1), ("a", 0), ("d", 1), ("e", 0)] {
+                assert_eq!(found(world, "Filename", key).await, count, "{key}");
+            }
+        },
+    );
+}
+
+#[test]
 fn a_scan_that_makes_room_admits_what_it_refused_before() {
     in_world_with(
         |config| config.scan_segments = 1,

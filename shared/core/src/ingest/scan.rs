@@ -186,6 +186,10 @@ async fn list_segment(ctx: &Context, run_id: &str, index: u32, holder: &str) -> 
     if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
         return Ok(reply(run_id, true));
     }
+    // Of an earlier plan that had more: somebody else walks the run once more.
+    if index >= run.segments {
+        return Ok(reply(run_id, true));
+    }
     let Some(mut segment) = ctx.db.lease_segment(&run, index, holder, LEASE_SECONDS).await? else {
         return Ok(StepReply { busy: true, ..reply(run_id, false) });
     };
@@ -537,6 +541,10 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     }
     let segments = ctx.db.segments(&run).await?;
     let open = segments.iter().filter(|segment| !segment.done).count();
+    if open > 0 && run.again {
+        // Somebody else walks it once more: whoever asks can help.
+        return Ok(reply(run_id, false));
+    }
     if open > 0 || segments.len() < run.segments as usize {
         return Err(Error::status_conflict(format!("{open} segment(s) of the scan are not done")));
     }
