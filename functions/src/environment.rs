@@ -1,7 +1,7 @@
 //! The SDK's configuration from a function's environment alone. Lambda puts
 //! everything there; files, other machines' metadata and single sign-on, where
-//! the SDK's own loader looks as well, are a sixth of a function's size and not
-//! to be found where it runs.
+//! the SDK's own loader looks as well, would be linked and are not to be found
+//! where it runs.
 
 use std::time::Duration;
 
