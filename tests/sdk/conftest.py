@@ -57,6 +57,32 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(autouse=True)
+def _typed_replies(request, monkeypatch):
+    """Every reply that a client of IMM gets is held against its SDK's models."""
+    version = folder(request.node.path)
+    if VERSIONS[version][0] != IMM or installed(IMM) is None:
+        return
+    from alibabacloud_tea_openapi.client import Client
+
+    from support import shapes
+
+    call, call_async = Client.call_api, Client.call_api_async
+
+    def checked(self, params, sent, runtime):
+        reply = call(self, params, sent, runtime)
+        shapes.check(params.action, reply["body"], version == "v5")
+        return reply
+
+    async def checked_async(self, params, sent, runtime):
+        reply = await call_async(self, params, sent, runtime)
+        shapes.check(params.action, reply["body"], version == "v5")
+        return reply
+
+    monkeypatch.setattr(Client, "call_api", checked)
+    monkeypatch.setattr(Client, "call_api_async", checked_async)
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
     """One local cloud for all tests of a process."""
