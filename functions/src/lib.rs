@@ -205,10 +205,18 @@ fn read_request(event: &Value) -> Option<HttpRequest> {
     })
 }
 
+/// An answer in payload format 2.0. `cookies` may be left out for Lambda, but not
+/// for `cargo lambda watch`.
 fn write_response(answer: HttpResponse) -> Value {
     let headers: serde_json::Map<String, Value> =
         answer.headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-    json!({"statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": false})
+    json!({
+        "statusCode": answer.status,
+        "headers": headers,
+        "cookies": [],
+        "body": answer.body,
+        "isBase64Encoded": false,
+    })
 }
 
 #[cfg(test)]
@@ -229,5 +237,16 @@ mod tests {
         assert_eq!(request.header("host"), Some("x"));
         assert_eq!(request.action().as_deref(), Some("GetProject"));
         assert!(read_request(&json!({"hello": 1})).is_none());
+    }
+
+    #[test]
+    fn answers_have_every_member_of_the_payload_format() {
+        let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
+        let answer = write_response(HttpResponse { status: 404, headers, body: "no".to_owned() });
+        let wanted = json!({
+            "statusCode": 404, "headers": {"content-type": "text/plain"}, "cookies": [],
+            "body": "no", "isBase64Encoded": false
+        });
+        assert_eq!(answer, wanted);
     }
 }

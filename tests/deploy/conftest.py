@@ -1,7 +1,7 @@
 """The stack of template.yaml, deployed once for all tests, without an account.
 
-Needs the release binaries of the functions: MEDIADEX_LAMBDA_DIR names the
-directory that has them as `<function>/bootstrap`, target/lambda otherwise.
+Needs the release binaries of the functions where the template wants them,
+target/lambda/<function>/bootstrap, and AWS SAM's command line.
 Nothing is written outside of pytest's temporary directory.
 """
 
@@ -31,6 +31,6 @@ def emulator(tmp_path_factory, request):
 
 
 @pytest.fixture(scope="session")
-def stack(emulator, tmp_path_factory):
+def stack(emulator):
     resolve_function_urls(emulator.port)
-    return Stack(emulator, tmp_path_factory.mktemp("package"))
+    return Stack(emulator)

@@ -61,11 +61,10 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=500)
     objects = parser.parse_args().objects
     with tempfile.TemporaryDirectory(prefix="mediadex-latency-") as folder:
-        (Path(folder) / "package").mkdir()
         emulator = Emulator(Path(folder))
         try:
             resolve_function_urls(emulator.port)
-            space = DeployedSpace(Stack(emulator, Path(folder) / "package"), "latency")
+            space = DeployedSpace(Stack(emulator), "latency")
             space.bind()
             for index in range(WARM_UP):
                 measure(space, f"warm/{index}.png")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from alibabacloud_imm20200930 import models
 from deployment.emulator import ACCOUNT, REGION
-from deployment.package import REPOSITORY, functions
+from deployment.sam import REPOSITORY, functions
 from deployment.space import DeployedSpace, soon
 from deployment.stack import STACK
 from support.cloud import unique
@@ -145,15 +145,16 @@ def test_a_scan_finds_what_was_there(stack, space):
 
 def test_a_subscriber_hears_of_a_finished_task(stack, space):
     sns, sqs = stack.emulator.client("sns"), stack.sqs
-    name = unique("demo-done")
-    topic = sns.create_topic(Name=name)["TopicArn"]
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    name = stack.outputs["CompletionTopic"]
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"
+    queue_name = unique("subscriber")
+    queue = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name}"
     allow = {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
         "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]}
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(allow)})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
     uri = space.put("a.png", png(4, 3))
     request = models.IndexFileMetaRequest(
         file=models.InputFile(uri=uri, custom_id="one", custom_labels={"category": "Sea"}),
@@ -171,7 +172,7 @@ def test_a_subscriber_hears_of_a_finished_task(stack, space):
     # Said once.
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
     assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
-    sns.delete_topic(TopicArn=topic)
+    sns.unsubscribe(SubscriptionArn=subscription)
     sqs.delete_queue(QueueUrl=queue)
 
 
@@ -213,6 +214,31 @@ def test_what_cannot_be_read_becomes_a_dead_letter(stack, bound):
     sqs.send_message(QueueUrl=queue, MessageBody=letters[0]["Body"])
     soon(lambda: bound.file("sealed.png").image_width == 2)
     assert bound.file("sealed.png").object_status != "Failed"
+    assert bound.count() == 2
+
+
+def test_an_update_keeps_what_is_there(stack, bound):
+    """The same command as for the first deployment, with another answer."""
+    bound.put("before.png", png(3, 3))
+    soon(lambda: bound.file("before.png"))
+    outputs = stack.outputs
+    scheduler = stack.emulator.client("scheduler")
+    configuration = stack.emulator.client("lambda").get_function_configuration
+
+    def reconcile():
+        return configuration(FunctionName=f"{STACK}-on-schedule")["Environment"]["Variables"]["MEDIADEX_RECONCILE"]
+
+    assert reconcile() == "daily"
+    stack.deploy(Reconcile="hourly", MemorySize="640", EventConcurrency="60")
+    assert reconcile() == "hourly"
+    assert int(configuration(FunctionName=f"{STACK}-get-project")["MemorySize"]) == 640
+    mappings = stack.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [50, 60]
+    assert stack.outputs == outputs
+    assert scheduler.get_schedule(Name=stack.physical("OnScheduleHourly"))["State"] == "ENABLED"
+    assert bound.file("before.png").image_width == 3
+    bound.put("after.png", png(4, 4))
+    soon(lambda: bound.file("after.png"))
     assert bound.count() == 2
 
 
@@ -259,6 +285,13 @@ def test_the_clock_makes_up_for_what_was_lost(stack, bound):
     # The scan put the bucket's entry back.
     present = bound.s3.get_bucket_notification_configuration(Bucket=bound.bucket)
     assert [entry["Id"] for entry in present["QueueConfigurations"]] == ["mediadex"]
+
+
+def test_alarms_reach_a_topic(stack):
+    alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert len(alarms) == 5
+    assert {action for alarm in alarms for action in alarm["AlarmActions"]} == {stack.outputs["AlarmTopic"]}
+    stack.emulator.client("sns").get_topic_attributes(TopicArn=stack.outputs["AlarmTopic"])
 
 
 def test_a_bucket_that_the_parameters_leave_out_is_refused(stack, space):
@@ -333,5 +366,4 @@ def test_the_stack_goes_and_leaves_what_it_says(stack):
     assert retained < before
     assert len(before) > 2 * len(functions()), before
     stack.delete()
-    soon(stack.is_gone)
     assert stack.everything() == retained

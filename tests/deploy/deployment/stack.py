@@ -2,15 +2,13 @@
 
 import json
 import socket
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from alibabacloud_imm20200930.client import Client as ImmClient
 from alibabacloud_tea_openapi import models as open_api_models
-from support.cloud import eventually
 
 from .emulator import REGION, Emulator
-from .package import package
+from .sam import TEMPLATE, sam
 
 STACK = "mediadex-deployed"
 ARTIFACTS = "deployment-artifacts"
@@ -42,39 +40,47 @@ KINDS = [
 class Stack:
     """The stack of template.yaml, deployed."""
 
-    def __init__(self, emulator: Emulator, folder: Path):
+    def __init__(self, emulator: Emulator):
         self.emulator = emulator
         self.sqs = emulator.client("sqs")
         self.cloudformation = emulator.client("cloudformation")
         self.s3().create_bucket(Bucket=ARTIFACTS)
+        # The schedule that is no parameter's default comes with the update.
+        self.deploy(Reconcile="daily")
+
+    def deploy(self, **parameters: str) -> None:
+        """Makes the stack, or makes it what the template and these parameters
+        say: with the command of the README, but for its questions."""
         parameters = {
             "Architecture": "x86_64",
             "BucketNamePattern": BUCKETS,
             "TopicNamePrefix": TOPICS,
-            "Reconcile": "hourly",
+            **parameters,
         }
-        self.cloudformation.create_stack(
-            StackName=STACK,
-            TemplateBody=package(self.s3(), ARTIFACTS, folder),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            OnFailure="DO_NOTHING",
+        sam(
+            self.emulator,
+            "deploy",
+            *("--template-file", str(TEMPLATE)),
+            *("--stack-name", STACK),
+            *("--s3-bucket", ARTIFACTS),
+            *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+            "--no-confirm-changeset",
+            *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
         )
-        description = eventually(self._settled, timeout=300, interval=0.5)
-        assert description["StackStatus"] == "CREATE_COMPLETE", self.failures()
-        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
-
-    def _settled(self) -> dict | None:
         description = self.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-        return description if not description["StackStatus"].endswith("_IN_PROGRESS") else None
+        assert description["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), description
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
+        self._numbers_as_numbers()
 
-    def failures(self) -> str:
-        events = self.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-        return "\n".join(
-            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
-            for event in events
-            if event["ResourceStatus"].endswith("FAILED")
-        )
+    def _numbers_as_numbers(self) -> None:
+        """CloudFormation makes a number of a parameter where a resource wants
+        one; the emulator leaves it a text, and its poller fails at comparing it."""
+        functions = self.emulator.client("lambda")
+        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+            limit = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+            functions.update_event_source_mapping(
+                UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": limit}
+            )
 
     def resources(self) -> list[dict]:
         """What the stack consists of."""
@@ -147,15 +153,7 @@ class Stack:
         return found
 
     def delete(self) -> None:
-        self.cloudformation.delete_stack(StackName=STACK)
-
-    def is_gone(self) -> bool:
-        try:
-            description = self.cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-        except self.cloudformation.exceptions.ClientError as error:
-            return "does not exist" in str(error)
-        assert not description["StackStatus"].endswith("_FAILED"), self.failures()
-        return description["StackStatus"] == "DELETE_COMPLETE"
+        sam(self.emulator, "delete", "--stack-name", STACK, "--no-prompts")
 
 
 def resolve_function_urls(port: int) -> None:
