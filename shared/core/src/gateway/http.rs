@@ -42,9 +42,9 @@ impl HttpRequest {
 
     /// A parameter of the query string, or else of a form.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        let query = encoding::pairs(&self.query);
-        let mut all = query.into_iter().chain(encoding::form(self).into_iter().flatten());
-        all.find(|(key, _)| key == name).map(|(_, value)| value)
+        let is_wanted = |key: &str| key == name;
+        encoding::first(&self.query, is_wanted)
+            .or_else(|| encoding::form(self).and_then(|form| encoding::first(&form, is_wanted)))
     }
 }
 

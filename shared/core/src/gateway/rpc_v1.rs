@@ -8,7 +8,7 @@ use sha1::Sha1;
 
 use super::HttpRequest;
 use super::auth::{Claim, MAX_NONCE, Proof, incomplete, must_be_recent};
-use super::encoding::{canonical_pairs, encode, form, pairs};
+use super::encoding::{canonical_pairs, encode, first, form, pairs};
 use crate::error::{Code, Error, Result};
 use crate::model::Timestamp;
 
@@ -26,17 +26,17 @@ fn parameters(request: &HttpRequest) -> Result<Vec<(String, String)>> {
         let body = form(request).ok_or_else(|| {
             incomplete("with signature version 1.0 a body must be application/x-www-form-urlencoded")
         })?;
-        all.extend(body);
+        all.extend(pairs(&body));
     }
     Ok(all)
 }
 
 /// Whether a request is signed in this way.
 pub(super) fn is_rpc_v1(request: &HttpRequest) -> bool {
-    let is_signature = |(key, _): &(String, String)| key == "Signature" || key == "AccessKeyId";
+    let is_signature = |key: &str| key == "Signature" || key == "AccessKeyId";
     request.header("authorization").is_none()
-        && (pairs(&request.query).iter().any(is_signature)
-            || form(request).is_some_and(|form| form.iter().any(is_signature)))
+        && (first(&request.query, is_signature).is_some()
+            || form(request).is_some_and(|form| first(&form, is_signature).is_some()))
 }
 
 /// Reads the signature's parameters and checks what needs no secret.
@@ -82,18 +82,22 @@ pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
         access_key_id: parameter("AccessKeyId")?,
         nonce: Some(nonce),
         security_token: parameter("SecurityToken").ok(),
-        proof: Proof::RpcV1 { signature },
+        proof: Proof::RpcV1 { to_sign: to_sign(&request.method, &all), signature },
     })
 }
 
-/// The signature of a request.
+/// What is signed of a request with these parameters.
+fn to_sign(method: &str, parameters: &[(String, String)]) -> String {
+    let signed = parameters.iter().filter(|(key, _)| key != "Signature");
+    let canonical = canonical_pairs(signed.map(|(key, value)| (key.as_str(), value.as_str())));
+    format!("{method}&%2F&{}", encode(&canonical))
+}
+
+/// The signature of what is signed.
 ///
 /// # Errors
-/// That a body is no form.
-pub(super) fn signature(request: &HttpRequest, secret: &str) -> Result<Vec<u8>> {
-    let signed = parameters(request)?.into_iter().filter(|(key, _)| key != "Signature");
-    let canonical = canonical_pairs(signed);
-    let to_sign = format!("{}&%2F&{}", request.method, encode(&canonical));
+/// None for any secret.
+pub(super) fn signature(to_sign: &str, secret: &str) -> Result<Vec<u8>> {
     let mut mac = Hmac::<Sha1>::new_from_slice(format!("{secret}&").as_bytes()).map_err(Error::internal)?;
     mac.update(to_sign.as_bytes());
     Ok(mac.finalize().into_bytes().to_vec())
