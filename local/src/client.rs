@@ -1,12 +1,15 @@
 //! A client of the API for our own command line: signed calls over HTTP.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Full};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mediadex_core::gateway::{Credentials, sign_acs3};
 use mediadex_core::operation::Params;
@@ -89,12 +92,46 @@ pub struct Reply {
     pub body: Value,
 }
 
+/// Tries of a call that comes too often for its key or its project.
+const TRIES: u32 = 20;
+/// The longest wait between two of them that a server can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// With the certificates of this machine, which are read once.
+fn connector() -> anyhow::Result<HttpsConnector<HttpConnector>> {
+    static CONNECTOR: OnceLock<HttpsConnector<HttpConnector>> = OnceLock::new();
+    if let Some(made) = CONNECTOR.get() {
+        return Ok(made.clone());
+    }
+    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_native_roots()
+        .context("the certificates of this machine cannot be read")?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(CONNECTOR.get_or_init(|| connector).clone())
+}
+
 impl Api {
-    /// Calls an operation.
+    /// Calls an operation; where the answer is that it came too often, again
+    /// when the server says, as the SDKs do.
     ///
     /// # Errors
     /// When the API cannot be reached, or answers with something else than JSON.
     pub async fn call(&self, action: &str, params: &Params) -> anyhow::Result<Reply> {
+        let mut tries = 1;
+        loop {
+            let (reply, wait) = self.call_once(action, params).await?;
+            let Some(wait) = wait.filter(|_| tries < TRIES) else { return Ok(reply) };
+            // The limit is one of seconds: not all that wait come back at its first moment.
+            let jitter = Duration::from_millis(rand::random_range(0..100));
+            tokio::time::sleep(wait.min(LONGEST_WAIT) + jitter).await;
+            tries += 1;
+        }
+    }
+
+    /// The reply to one call, and how long to wait before the next if it says so.
+    async fn call_once(&self, action: &str, params: &Params) -> anyhow::Result<(Reply, Option<Duration>)> {
         let uri: http::Uri = self.endpoint.parse().with_context(|| format!("{} is no URL", self.endpoint))?;
         let Some(authority) = uri.authority() else { bail!("{} is no URL with a host", self.endpoint) };
         let credentials = Credentials {
@@ -110,23 +147,19 @@ impl Api {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(signed.body)))?;
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .context("the certificates of this machine cannot be read")?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new()).build(connector()?);
         let response = tokio::time::timeout(Duration::from_secs(120), client.request(request))
             .await
             .context("no answer within two minutes")?
             .with_context(|| format!("{} does not answer; is `mediadex up` running?", self.endpoint))?;
         let status = response.status().as_u16();
+        let wait = response.headers().get("x-acs-retry-after");
+        let wait = wait.and_then(|millis| millis.to_str().ok()?.parse().ok()).map(Duration::from_millis);
         let body = response.into_body().collect().await?.to_bytes();
         let body = serde_json::from_slice(&body).with_context(|| {
             format!("{} answered with something else than JSON (HTTP {status})", self.endpoint)
         })?;
-        Ok(Reply { status, body })
+        Ok((Reply { status, body }, wait))
     }
 }
 

@@ -119,3 +119,15 @@ async fn a_killed_scan_goes_on_and_ends_exact() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn the_load_generator_finds_no_difference() {
+    let port = free_port().to_string();
+    let arguments = ["load", "--seconds", "3", "--writers", "4", "--kills", "1", "--port", &port];
+    let output = Command::new(env!("CARGO_BIN_EXE_mediadex")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row: Vec<&str> = table.lines().last().unwrap().trim_matches('|').split('|').map(str::trim).collect();
+    let (accepted, kills) = (row[0].parse::<u64>().unwrap(), row[2]);
+    assert!(accepted > 20 && kills == "1" && row.last() == Some(&"0"), "{table}");
+}

@@ -89,6 +89,20 @@ async fn passed(gateways: &[Gateway], number: usize, make: impl Fn() -> HttpRequ
 }
 
 #[tokio::test]
+async fn our_own_client_comes_again_when_it_is_told_to() {
+    let local = Local::start().await;
+    local.make_dataset("p", "d").await;
+    local.call("UpdateProject", json!({"ProjectName": "p", "ProjectQueriesPerSecond": 3})).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..10 {
+        local.call("GetProject", json!({"ProjectName": "p"})).await;
+    }
+    // Ten at three a second begin in four different seconds.
+    assert!(begun.elapsed() > std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    local.cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn limits_of_requests_per_second_hold_over_processes() {
     let local = Local::start().await;
     let ctx = &local.cloud.ctx;
