@@ -35,8 +35,8 @@ pub(super) struct Claim {
 pub(super) enum Proof {
     /// A signature of `acs3.rs`.
     Acs3 { signed_headers: String, signature: Vec<u8> },
-    /// A signature of `rpc_v1.rs`, over what the parameters say.
-    RpcV1 { to_sign: String, signature: Vec<u8> },
+    /// A signature of `rpc_v1.rs`, over all parameters.
+    RpcV1 { parameters: Vec<(String, String)>, signature: Vec<u8> },
     /// A signature of `sdk_hmac.rs`.
     SdkHmac { signed_headers: String, signature: Vec<u8> },
     /// A token, which is shown as it is.
@@ -133,7 +133,9 @@ impl Claim {
             Proof::Acs3 { signed_headers, signature } => {
                 (acs3::signature(request, signed_headers, secret)?, signature)
             }
-            Proof::RpcV1 { to_sign, signature } => (rpc_v1::signature(to_sign, secret)?, signature),
+            Proof::RpcV1 { parameters, signature } => {
+                (rpc_v1::signature(&request.method, parameters, secret)?, signature)
+            }
             Proof::SdkHmac { signed_headers, signature } => {
                 (sdk_hmac::signature(request, signed_headers, secret)?, signature)
             }

@@ -78,26 +78,23 @@ pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
     }
     let signature =
         STANDARD.decode(parameter("Signature")?).map_err(|_| incomplete("Signature is not base64"))?;
+    let (access_key_id, security_token) = (parameter("AccessKeyId")?, parameter("SecurityToken").ok());
     Ok(Claim {
-        access_key_id: parameter("AccessKeyId")?,
+        access_key_id,
         nonce: Some(nonce),
-        security_token: parameter("SecurityToken").ok(),
-        proof: Proof::RpcV1 { to_sign: to_sign(&request.method, &all), signature },
+        security_token,
+        proof: Proof::RpcV1 { parameters: all, signature },
     })
 }
 
-/// What is signed of a request with these parameters.
-fn to_sign(method: &str, parameters: &[(String, String)]) -> String {
-    let signed = parameters.iter().filter(|(key, _)| key != "Signature");
-    let canonical = canonical_pairs(signed.map(|(key, value)| (key.as_str(), value.as_str())));
-    format!("{method}&%2F&{}", encode(&canonical))
-}
-
-/// The signature of what is signed.
+/// The signature of a request with these parameters.
 ///
 /// # Errors
 /// None for any secret.
-pub(super) fn signature(to_sign: &str, secret: &str) -> Result<Vec<u8>> {
+pub(super) fn signature(method: &str, parameters: &[(String, String)], secret: &str) -> Result<Vec<u8>> {
+    let signed = parameters.iter().filter(|(key, _)| key != "Signature");
+    let canonical = canonical_pairs(signed.map(|(key, value)| (key.as_str(), value.as_str())));
+    let to_sign = format!("{method}&%2F&{}", encode(&canonical));
     let mut mac = Hmac::<Sha1>::new_from_slice(format!("{secret}&").as_bytes()).map_err(Error::internal)?;
     mac.update(to_sign.as_bytes());
     Ok(mac.finalize().into_bytes().to_vec())
