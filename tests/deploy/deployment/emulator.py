@@ -32,19 +32,25 @@ class Emulator:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = self.log_path.open("wb")
-        # Functions inherit this environment: it names nothing of the machine's,
-        # least of all an account or an endpoint that is a real one.
-        environment = {
+        # What everything here runs with, functions too, which inherit it: it names
+        # nothing of the machine's, least of all an account or an endpoint that is
+        # a real one.
+        self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        settings = {
             "STATE_DIR": str(folder / "tmp" / "state"),
             "S3_DATA_DIR": str(folder / "tmp" / "s3"),
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
             # Listeners of services that nobody asks for.
@@ -52,16 +58,13 @@ class Emulator:
             "SFTP_ENABLED": "0",
             # Signatures and the policies of the functions' roles are enforced.
             "AUTH": "true",
-            "AWS_ACCESS_KEY_ID": ROOT_KEY,
-            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
             # What the emulator writes without a TTY is the only trace of a
             # function that died before its first log line.
             "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
-            env=environment,
+            env={**self.environment, **settings},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=self._log,

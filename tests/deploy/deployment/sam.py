@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .emulator import REGION, ROOT_KEY, Emulator
+from .emulator import REGION, Emulator
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY / "template.yaml"
@@ -22,9 +22,9 @@ def functions() -> list[str]:
 
 
 def command() -> str:
-    """The program: MEDIADEX_SAM names it, else it is on the PATH or where
-    .ci/run puts it."""
-    places = (os.environ.get("MEDIADEX_SAM"), shutil.which("sam"), REPOSITORY / "target/ci-venv/tools/bin/sam")
+    """The program: MEDIADEX_SAM names it, else the one that .ci/run pins, else
+    any on the PATH."""
+    places = (os.environ.get("MEDIADEX_SAM"), REPOSITORY / "target/ci-venv/tools/bin/sam", shutil.which("sam"))
     for place in places:
         if place and Path(place).is_file():
             return str(place)
@@ -34,22 +34,10 @@ def command() -> str:
 def sam(emulator: Emulator, *arguments: str) -> str:
     """What the program says. It knows the emulator only: no account, no
     settings of the user's, and no endpoint but this one."""
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        "HOME": str(emulator.folder / "home"),
-        "TMPDIR": str(emulator.folder / "tmp"),
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ACCESS_KEY_ID": ROOT_KEY,
-        "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SAM_CLI_TELEMETRY": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     done = subprocess.run(
         [command(), *arguments, "--region", REGION],
         cwd=REPOSITORY,
-        env=environment,
+        env={**emulator.environment, "SAM_CLI_TELEMETRY": "0"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

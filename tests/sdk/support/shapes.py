@@ -9,8 +9,6 @@ generated from one description, so what fits Python's annotations fits theirs.
 import functools
 import typing
 
-WHOLE, NUMBER = (int,), (int, float)
-
 # What mediadex tells beyond the newest SDK. Every SDK passes over it.
 MORE = {
     "SemanticQueryResponseBody": {"Parse", "TotalHits"},
@@ -65,7 +63,8 @@ def misfits(value, kind, place: str, is_newest: bool) -> list[str]:
         _, item = typing.get_args(kind)
         return [one for name, each in value.items() for one in misfits(each, item, f"{place}.{name}", is_newest)]
     if kind in (str, bool, int, float):
-        allowed = {int: WHOLE, float: NUMBER}.get(kind, (kind,))
+        # A number may be a whole one, and True is none of them.
+        allowed = (int, float) if kind is float else (kind,)
         fits = isinstance(value, allowed) and (kind is bool or not isinstance(value, bool))
         return [] if fits else [f"{place}: {value!r} is not {kind.__name__}"]
     if not isinstance(value, dict):
@@ -85,6 +84,7 @@ def check(action: str, body: dict, is_newest: bool) -> None:
     from alibabacloud_imm20200930 import models
 
     model = getattr(models, f"{action}ResponseBody", None)
+    # Operations of our own have none.
     if model is not None:
         found = misfits(body, model, action, is_newest)
         assert not found, "\n".join(found)
