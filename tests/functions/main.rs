@@ -162,6 +162,10 @@ async fn every_function_runs_its_sample_event() {
     ran.push("on-object-event");
     let reply = lambda.sample("on-work").await.unwrap();
     assert_eq!(reply["batchItemFailures"], json!([]));
+    for work in ["scan", "take-up"] {
+        let error = lambda.invoke("on-work", &json!({"work": work, "run": "a"})).await.unwrap_err();
+        assert_eq!(error["errorType"], json!("InvalidArgument"), "{work}: {error}");
+    }
     ran.push("on-work");
     let reply = lambda.sample("on-schedule").await.unwrap();
     assert!(reply["scans"].is_number() && reply["taken_up"].is_number(), "{reply}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::hint::{Hint, Outcome};
 use super::reconcile::{Target, reconcile};
 use crate::context::Context;
-use crate::dispatch::{Work, send_scan, take_up_scan};
+use crate::dispatch::Work;
 use crate::error::{Error, Result};
 use crate::ingest::events::{BatchReply, ItemFailure};
 use crate::model::{InputFile, ObjectUri, TaskStatus, Timestamp};
@@ -48,8 +48,9 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
 async fn run_work(ctx: &Context, work: Work) -> Result<()> {
     match work {
         Work::IndexTask { project, task_id } => run_index_task(ctx, &project, &task_id).await,
-        Work::Scan { run } => send_scan(ctx, &run).await,
-        Work::TakeUp { run } => take_up_scan(ctx, &run).await,
+        Work::Scan { .. } | Work::TakeUp { .. } => {
+            Err(Error::invalid_argument("this function does index tasks; scans are the function scan's work"))
+        }
     }
 }
 
