@@ -3,11 +3,8 @@
 //! the SDK's own loader looks as well, would be linked and are not to be found
 //! where it runs.
 
-use std::time::Duration;
-
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -19,9 +16,6 @@ fn set(name: &str) -> Option<String> {
 fn is_true(name: &str) -> Option<bool> {
     set(name).map(|value| value.eq_ignore_ascii_case("true"))
 }
-
-/// What the SDK's own loader waits for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// Settings of single services: `AWS_ENDPOINT_URL_S3` before `AWS_ENDPOINT_URL`.
 #[derive(Debug)]
@@ -45,7 +39,7 @@ pub(crate) fn sdk_config() -> SdkConfig {
         .region(region.map(Region::new))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .retry_config(retries)
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+        .http_client(crate::http::client())
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new());
     config.set_service_config(Some(Variables));

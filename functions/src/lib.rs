@@ -4,6 +4,7 @@
 //! call's error (`panic = "unwind"`), not the end of the process.
 
 mod environment;
+mod http;
 
 use std::time::Instant;
 

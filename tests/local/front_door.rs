@@ -195,6 +195,7 @@ async fn the_stores_endpoint_wants_a_signature_and_answers_no_page() {
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
         .endpoint_url(at(stranger.cloud.endpoints.dynamodb))
         .credentials_provider(credentials)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     let tables = aws_sdk_dynamodb::Client::from_conf(config).list_tables().send().await.unwrap();
     assert_eq!(tables.table_names().len(), 2);

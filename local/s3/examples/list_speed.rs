@@ -44,6 +44,7 @@ async fn main() {
             .region(Region::new("us-east-1"))
             .endpoint_url(format!("http://{address}"))
             .force_path_style(true)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let client = aws_sdk_s3::Client::from_conf(config);
         for settled in [false, true] {

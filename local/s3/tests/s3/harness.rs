@@ -30,6 +30,7 @@ pub(crate) fn client(address: std::net::SocketAddr, access: &str, secret: &str, 
         .region(Region::new(region.to_owned()))
         .endpoint_url(format!("http://{address}"))
         .force_path_style(true)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     Client::from_conf(config)
 }

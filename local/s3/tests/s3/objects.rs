@@ -355,6 +355,7 @@ async fn only_signed_requests_are_served() {
         .region(aws_sdk_s3::config::Region::new("us-east-1"))
         .endpoint_url(format!("http://{}", s.address))
         .force_path_style(true)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .allow_no_auth()
         .build();
     let unsigned = aws_sdk_s3::Client::from_conf(config);

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -391,7 +392,7 @@ fn parse(text: &str) -> Result<HashMap<String, AccessKey>> {
 pub(crate) fn random_text(length: usize) -> Result<String> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789xy";
     let mut bytes = vec![0; length];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(Error::internal)?;
+    SystemRandom::new().fill(&mut bytes).map_err(Error::internal)?;
     Ok(bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 64))).map(|c| char::from(*c)).collect())
 }
 

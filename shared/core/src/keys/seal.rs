@@ -5,25 +5,24 @@
 //! without the sealing key, which lies elsewhere: in AWS Secrets Manager, or
 //! in a file of the state directory that only its owner may read.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
 
 /// Bytes of the mark that says which line of the sealing key was used.
 const MARK: usize = 4;
-/// Bytes of a nonce of AES-GCM.
-const NONCE: usize = 12;
 /// Characters that a line of the sealing key has at least.
 const LEAST: usize = 32;
 
 /// The key that secrets are sealed with. It may have several lines: the first
 /// seals, all open, so that a new one can be put before the old one.
 pub struct SealingKey {
-    lines: Vec<([u8; MARK], RandomizedNonceKey)>,
+    lines: Vec<([u8; MARK], LessSafeKey)>,
 }
 
 impl std::fmt::Debug for SealingKey {
@@ -53,7 +52,7 @@ impl SealingKey {
             }
             let mark = derive(line, "mediadex: mark of a sealing key")?;
             let key = derive(line, "mediadex: sealing key")?;
-            let key = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(Error::internal)?;
+            let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(Error::internal)?);
             let mut short = [0; MARK];
             short.copy_from_slice(mark.get(..MARK).unwrap_or_default());
             lines.push((short, key));
@@ -71,10 +70,15 @@ impl SealingKey {
     pub fn seal(&self, id: &str, secret: &str) -> Result<String> {
         let (mark, key) = self.lines.first().ok_or_else(|| Error::internal("the sealing key is empty"))?;
         let mut sealed = secret.as_bytes().to_vec();
-        let nonce =
-            key.seal_in_place_append_tag(Aad::from(id.as_bytes()), &mut sealed).map_err(Error::internal)?;
+        // Random, for no count of all that was ever sealed is kept: 96 bits, and
+        // a key seals thousands of secrets, not thousands of millions.
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce).map_err(Error::internal)?;
         let mut whole = mark.to_vec();
-        whole.extend_from_slice(nonce.as_ref());
+        whole.extend_from_slice(&nonce);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        key.seal_in_place_append_tag(nonce, Aad::from(id.as_bytes()), &mut sealed)
+            .map_err(Error::internal)?;
         whole.extend(sealed);
         Ok(URL_SAFE_NO_PAD.encode(whole))
     }
@@ -88,7 +92,7 @@ impl SealingKey {
         let wrong = || Error::internal(format!("the secret of {id} cannot be opened with the sealing key"));
         let whole = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| wrong())?;
         let (mark, rest) = whole.split_at_checked(MARK).ok_or_else(wrong)?;
-        let (nonce, rest) = rest.split_at_checked(NONCE).ok_or_else(wrong)?;
+        let (nonce, rest) = rest.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
         let (_, key) = self.lines.iter().find(|(known, _)| known == mark).ok_or_else(wrong)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
         let mut rest = rest.to_vec();
@@ -123,6 +127,14 @@ mod tests {
             assert!(key.open("a", &String::from_utf8(changed).unwrap()).is_err(), "changed at {at}");
         }
         assert!(key.open("a", "").is_err());
+    }
+
+    /// Sealed by another implementation: whatever library does it, secrets that
+    /// lie in a table stay readable.
+    #[test]
+    fn what_was_sealed_elsewhere_opens() {
+        let sealed = "Y-eoUQABAgMEBQYHCAkKC6LoVL8_BeB2oMJOtpyVZ-hsBoySNeY";
+        assert_eq!(SealingKey::parse(OLD).unwrap().open("a", sealed).unwrap(), "s3cret");
     }
 
     #[test]
