@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -34,29 +33,12 @@ fn zipped(path: &Path) -> anyhow::Result<usize> {
     Ok(encoder.finish()?.len() + ZIP_FRAME)
 }
 
-/// The most bytes that a function's zip may have.
-#[derive(Debug, Clone)]
-pub(super) struct Limit {
-    function: String,
-    bytes: usize,
-}
-
-impl FromStr for Limit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (function, bytes) = text.split_once('=').ok_or("write FUNCTION=BYTES")?;
-        let bytes = bytes.parse().map_err(|error| format!("{bytes}: {error}"))?;
-        Ok(Self { function: function.into(), bytes })
-    }
-}
-
-/// A row for each function, the largest first; fails when a zip is over its limit.
+/// A row for each function, the largest first; fails when a zip has more bytes
+/// than `max_zip`.
 pub(super) async fn list(
     directory: &Path,
     runs: usize,
     max_zip: Option<usize>,
-    limits: &[Limit],
 ) -> anyhow::Result<Vec<String>> {
     let names: Vec<&str> = OPERATIONS.iter().map(|row| row.function).chain(WORKERS.iter().copied()).collect();
     let mut measured = Vec::new();
@@ -87,14 +69,11 @@ pub(super) async fn list(
         ));
     }
     cloud.shutdown().await;
-    let limit_of = |name: &str| {
-        let own = limits.iter().find(|limit| limit.function == name).map(|limit| limit.bytes);
-        own.or(max_zip).unwrap_or(usize::MAX)
-    };
+    let limit = max_zip.unwrap_or(usize::MAX);
     let over: Vec<String> = measured
         .iter()
-        .filter(|(zip, _, name, _)| *zip > limit_of(name))
-        .map(|(zip, _, name, _)| format!("{name} is {zip} bytes zipped, {} are allowed", limit_of(name)))
+        .filter(|(zip, ..)| *zip > limit)
+        .map(|(zip, _, name, _)| format!("{name} is {zip} bytes zipped, {limit} are allowed"))
         .collect();
     if !over.is_empty() {
         bail!("{}\n{}", rows.join("\n"), over.join("\n"));

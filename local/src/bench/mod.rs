@@ -68,9 +68,6 @@ enum What {
         /// Fail when a zip has more bytes.
         #[arg(long, value_name = "BYTES")]
         max_zip: Option<usize>,
-        /// Another limit for one function.
-        #[arg(long, value_name = "FUNCTION=BYTES")]
-        max_zip_of: Vec<functions::Limit>,
     },
 }
 
@@ -102,8 +99,8 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
                 }
             }
         }
-        What::Functions { dir, runs, max_zip, max_zip_of } => {
-            for row in functions::list(&dir, runs, max_zip, &max_zip_of).await? {
+        What::Functions { dir, runs, max_zip } => {
+            for row in functions::list(&dir, runs, max_zip).await? {
                 println!("{row}");
             }
         }
