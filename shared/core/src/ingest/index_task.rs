@@ -16,8 +16,8 @@ use crate::model::{InputFile, ObjectUri, TaskStatus, Timestamp};
 use crate::notify::{self, CompletionFile, CompletionMessage};
 use crate::state::Task;
 
-/// Takes work from the task queue: an SQS event whose bodies are [`Work`], or
-/// one piece of work as it is.
+/// Takes index tasks from the task queue: an SQS event whose bodies are [`Work`],
+/// or one piece of work as it is. Scans are not done here, so they are refused.
 pub fn run_work_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<BatchReply>> {
     Box::pin(work_off(ctx, event))
 }
