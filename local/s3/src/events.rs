@@ -16,8 +16,8 @@ use crate::sidecar::Sidecar;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
-    /// An object was written or removed, and a notification configuration of
-    /// its bucket asks for it. One notice for each matching configuration.
+    /// An object was written or removed, or its tags changed, and a notification
+    /// configuration of its bucket asks for it. One notice for each matching configuration.
     Object {
         /// The bucket.
         bucket: String,
@@ -180,6 +180,8 @@ pub(crate) enum EventName {
     Copy,
     CompleteMultipartUpload,
     Delete,
+    TaggingPut,
+    TaggingDelete,
 }
 
 impl EventName {
@@ -189,6 +191,8 @@ impl EventName {
             Self::Copy => "ObjectCreated:Copy",
             Self::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
             Self::Delete => "ObjectRemoved:Delete",
+            Self::TaggingPut => "ObjectTagging:Put",
+            Self::TaggingDelete => "ObjectTagging:Delete",
         }
     }
 }
@@ -281,7 +285,7 @@ pub(crate) struct Happening<'a> {
     pub(crate) bucket: &'a str,
     pub(crate) key: &'a str,
     pub(crate) event: EventName,
-    /// Size and ETag, for a creation.
+    /// Size and ETag, for everything but a removal.
     pub(crate) object: Option<(u64, String)>,
     pub(crate) sequencer: String,
 }
@@ -409,10 +413,15 @@ mod tests {
             suffix: suffix.to_owned(),
         };
         let all = rule(&["ObjectCreated:*", "ObjectRemoved:*"], "", "");
+        let tags = rule(&["ObjectTagging:*"], "", "");
         let jpegs = rule(&["ObjectCreated:Put"], "in/", ".jpg");
         for (rule, event, key, want) in [
             (&all, EventName::Copy, "x", true),
             (&all, EventName::Delete, "x", true),
+            (&all, EventName::TaggingPut, "x", false),
+            (&tags, EventName::TaggingPut, "x", true),
+            (&tags, EventName::TaggingDelete, "x", true),
+            (&tags, EventName::Put, "x", false),
             (&jpegs, EventName::Put, "in/a.jpg", true),
             (&jpegs, EventName::Copy, "in/a.jpg", false),
             (&jpegs, EventName::Put, "out/a.jpg", false),

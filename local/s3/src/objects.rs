@@ -229,11 +229,12 @@ impl Inner {
         true
     }
 
-    /// Changes the attributes of an object in place: its tags.
+    /// Changes the attributes of an object in place (its tags), and announces it.
     pub(crate) fn change_attributes(
         &self,
         bucket: &Bucket,
         key: &str,
+        event: EventName,
         change: impl FnOnce(&mut Attributes),
     ) -> Outcome<()> {
         let _guard = self.lock_key(&bucket.name, key);
@@ -241,6 +242,7 @@ impl Inner {
         let mut record = self.sidecar.record(&bucket.name, key, object.stamp)?.unwrap_or_default();
         change(&mut record.attributes);
         self.sidecar.put(&bucket.name, key, object.stamp, &record)?;
+        self.announce(bucket, key, event, Some((object.stamp.size, object.etag)));
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use crate::bucket::Bucket;
 use crate::error::{Fault, Outcome};
+use crate::events::EventName;
 use crate::fsys;
 use crate::sidecar::{Attributes, Sums};
 use crate::store::Inner;
@@ -257,7 +258,12 @@ impl S3 for Endpoint {
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        Ok(S3Response::new(self.head(req.input).await?))
+        let (output, tags) = self.head(req.input).await?;
+        let mut response = S3Response::new(output);
+        if tags > 0 {
+            response.headers.insert("x-amz-tagging-count", http::HeaderValue::from(tags));
+        }
+        Ok(response)
     }
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
@@ -303,7 +309,7 @@ impl S3 for Endpoint {
         let tags = tags::from_request(req.input.tagging.tag_set)?;
         let key = req.input.key;
         self.on_bucket(&req.input.bucket, move |inner, bucket| {
-            inner.change_attributes(bucket, &key, |attributes| attributes.tags = tags)
+            inner.change_attributes(bucket, &key, EventName::TaggingPut, |attributes| attributes.tags = tags)
         })
         .await?;
         answer(PutObjectTaggingOutput::default())
@@ -316,7 +322,9 @@ impl S3 for Endpoint {
         check_version(req.input.version_id.as_deref())?;
         let key = req.input.key;
         self.on_bucket(&req.input.bucket, move |inner, bucket| {
-            inner.change_attributes(bucket, &key, |attributes| attributes.tags.clear())
+            inner.change_attributes(bucket, &key, EventName::TaggingDelete, |attributes| {
+                attributes.tags.clear()
+            })
         })
         .await?;
         answer(DeleteObjectTaggingOutput::default())

@@ -145,7 +145,8 @@ impl Endpoint {
         })
     }
 
-    pub(crate) async fn head(&self, input: HeadObjectInput) -> Outcome<HeadObjectOutput> {
+    /// The answer to HEAD, and how many tags the object has: for that s3s has no field.
+    pub(crate) async fn head(&self, input: HeadObjectInput) -> Outcome<(HeadObjectOutput, usize)> {
         check_version(input.version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.if_match,
@@ -167,7 +168,8 @@ impl Endpoint {
         let with_sums =
             range.is_none() && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
         let sums = if with_sums { attributes.sums } else { Default::default() };
-        Ok(HeadObjectOutput {
+        let tags = attributes.tags.len();
+        let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: attributes.cache_control,
             checksum_crc32: sums.crc32,
@@ -188,7 +190,8 @@ impl Endpoint {
             storage_class: attributes.storage_class.map(StorageClass::from),
             website_redirect_location: attributes.website_redirect,
             ..Default::default()
-        })
+        };
+        Ok((output, tags))
     }
 }
 

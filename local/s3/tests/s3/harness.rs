@@ -96,6 +96,7 @@ impl Served {
             .queue_arn(QUEUE)
             .events(Event::from("s3:ObjectCreated:*"))
             .events(Event::from("s3:ObjectRemoved:*"))
+            .events(Event::from("s3:ObjectTagging:*"))
             .build()
             .unwrap();
         let configuration = NotificationConfiguration::builder().queue_configurations(queue).build();

@@ -3,7 +3,8 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     CompletedMultipartUpload, CompletedPart, Event, EventBridgeConfiguration, FilterRule, FilterRuleName,
-    NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter,
+    NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter, Tag,
+    Tagging,
 };
 use mediadex_s3::{Destination, Notice, Watch};
 
@@ -34,6 +35,11 @@ async fn each_change_is_announced_once_and_in_order() {
     let done = CompletedMultipartUpload::builder().parts(part).build();
     let finish = s.client.complete_multipart_upload().bucket("folder").key("mp").upload_id(&upload);
     finish.multipart_upload(done).send().await.unwrap();
+    let tag = Tag::builder().key("k").value("v").build().unwrap();
+    let tagging = Tagging::builder().tag_set(tag).build().unwrap();
+    s.client.put_object_tagging().bucket("folder").key("copy").tagging(tagging).send().await.unwrap();
+    s.client.delete_object_tagging().bucket("folder").key("copy").send().await.unwrap();
+    s.client.delete_object_tagging().bucket("folder").key("never there").send().await.unwrap_err();
     s.client.delete_object().bucket("folder").key("copy").send().await.unwrap();
     s.client.delete_object().bucket("folder").key("never there").send().await.unwrap();
 
@@ -56,6 +62,8 @@ async fn each_change_is_announced_once_and_in_order() {
         ("ObjectCreated:Put", "a+b/%E5%9B%BE%2B.txt"),
         ("ObjectCreated:Copy", "copy"),
         ("ObjectCreated:CompleteMultipartUpload", "mp"),
+        ("ObjectTagging:Put", "copy"),
+        ("ObjectTagging:Delete", "copy"),
         ("ObjectRemoved:Delete", "copy"),
     ];
     assert_eq!(seen, want.map(|(n, k)| (n.to_owned(), k.to_owned())));

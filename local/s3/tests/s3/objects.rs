@@ -331,10 +331,18 @@ async fn tags() {
     s.client.put_object_tagging().bucket("folder").key("k").tagging(tagging).send().await.unwrap();
     let got = s.client.get_object_tagging().bucket("folder").key("k").send().await.unwrap();
     assert_eq!(got.tag_set(), [tag("a", "1"), tag("b", "两")]);
+    let count = async || {
+        let head = s.client.head_object().bucket("folder").key("k").send().await.unwrap();
+        let get = s.client.get_object().bucket("folder").key("k").send().await.unwrap();
+        assert_eq!(head.tag_count, get.tag_count);
+        head.tag_count
+    };
+    assert_eq!(count().await, Some(2));
     s.client.delete_object_tagging().bucket("folder").key("k").send().await.unwrap();
     assert!(
         s.client.get_object_tagging().bucket("folder").key("k").send().await.unwrap().tag_set().is_empty()
     );
+    assert_eq!(count().await, None);
     let missing = s.client.get_object_tagging().bucket("folder").key("none").send().await;
     assert_eq!(code(missing).0, "NoSuchKey");
 }
