@@ -32,6 +32,10 @@ pub struct Cost {
     /// The content of objects is not read (Official:OSSBasicMeta).
     #[arg(long)]
     metadata_only: bool,
+    /// Scans for differences do not read tags again (MEDIADEX_RECONCILE_TAGS=off);
+    /// they do so only where the content is not read.
+    #[arg(long, requires = "metadata_only")]
+    no_tags: bool,
     /// Prices of your own, in the form of prices.json.
     #[arg(long, value_name = "FILE")]
     price_file: Option<PathBuf>,
@@ -67,6 +71,7 @@ pub fn run(args: &Cost) -> anyhow::Result<String> {
         files_a_query: count(args.files_per_query.unwrap_or(args.objects.min(10_000))),
         rescans: count(args.rescans),
         content,
+        tags: !args.no_tags,
     };
     let (once, monthly) = (scan(&prices, usage.objects, content), month(&prices, &usage));
     if args.json {

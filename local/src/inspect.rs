@@ -180,7 +180,7 @@ fn inspect_file(path: &Path) -> anyhow::Result<Line> {
         etag: String::new(),
         size: i64::try_from(meta.len()).unwrap_or(i64::MAX),
         modified: i64::try_from(modified.as_secs()).unwrap_or(0),
-        version: None,
+        ..Source::default()
     };
     let facts = Facts { source, ..Facts::default() };
     Ok(Line::new(path.display().to_string(), &name, facts, Some(&record)))
@@ -251,7 +251,9 @@ async fn inspect_object(ctx: &Context, uri: &ObjectUri) -> Line {
             line.file.insert("URI".into(), Value::from(uri.to_string()));
             line
         }
-        Fetched::Gone | Fetched::Same => Line::failed(path, "there is no such object"),
+        Fetched::Gone | Fetched::Same | Fetched::Attributes { .. } => {
+            Line::failed(path, "there is no such object")
+        }
         Fetched::Refused { why, .. } => Line::failed(path, why),
         Fetched::Failed(error) => Line::failed(path, error.internal_text()),
     }

@@ -67,7 +67,7 @@ def test_every_function_may_do_what_it_does(stack):
     task = {**event("get-task"), "TaskId": run("list-tasks")["Tasks"][0]["TaskId"]}
     assert task["TaskType"] == "BatchIndexFileMeta"
     soon(lambda: run("get-task", task)["Status"] == "Succeeded")
-    for sample in ("on-object-event", "on-object-event-sqs", "on-object-event-eventbridge"):
+    for sample in ("on-object-event", "on-object-event-sqs", "on-object-event-sns", "on-object-event-eventbridge"):
         assert run("on-object-event", event(sample))["batchItemFailures"] == [], sample
     assert run("on-work")["batchItemFailures"] == []
     assert run("on-schedule") == {"scans": 0, "taken_up": 0}

@@ -152,13 +152,24 @@ async fn every_function_runs_its_sample_event() {
     assert_eq!(task["Status"], json!("Succeeded"), "{task}");
     ran.push("get-task");
 
-    for name in ["on-object-event", "on-object-event-sqs", "on-object-event-eventbridge"] {
+    let samples = ["on-object-event", "on-object-event-sqs", "on-object-event-sns", "on-object-event-eventbridge"];
+    for name in samples {
         let reply = lambda
             .invoke("on-object-event", &event(name))
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(reply["batchItemFailures"], json!([]), "{name}");
     }
+    // A bad record fails the call, which names it, after the good ones were processed.
+    let mut partly = event("on-object-event");
+    partly["Records"][0]["s3"]["object"] = json!({});
+    partly["Records"][1]["s3"]["object"] = json!({"key": "photos/new.jpg"});
+    lambda.put("photos/new.jpg", "new").await;
+    let error = lambda.invoke("on-object-event", &partly).await.unwrap_err();
+    assert_eq!(error["errorType"], json!("InvalidArgument"), "{error}");
+    assert!(error["errorMessage"].as_str().unwrap().contains("Records[0]"), "{error}");
+    let new = json!({"ProjectName": "local", "DatasetName": "demo", "URI": "oss://demo-bucket/photos/new.jpg"});
+    assert_eq!(lambda.invoke("get-file-meta", &new).await.unwrap()["Files"][0]["Size"], json!(3));
     ran.push("on-object-event");
     let reply = lambda.sample("on-work").await.unwrap();
     assert_eq!(reply["batchItemFailures"], json!([]));
@@ -264,11 +275,12 @@ async fn events_that_sam_generates_are_accepted() {
     assert_eq!(reply["batchItemFailures"], json!([]));
     assert!(find().await.is_ok(), "the object is still there");
 
-    // A message's body is whatever was sent: "Hello from SQS!" is no event, which
-    // trying again would not change.
+    // A message's body is whatever was sent: "Hello from SQS!" is no event. It is
+    // given back, so that the queue keeps it with the dead letters.
     let mut message = generated("sqs-receive-message");
+    let id = message["Records"][0]["messageId"].clone();
     let reply = lambda.invoke("on-object-event", &message).await.unwrap();
-    assert_eq!(reply["batchItemFailures"], json!([]));
+    assert_eq!(reply["batchItemFailures"], json!([{"itemIdentifier": id}]));
     lambda.cloud.ctx.s3().delete_object().bucket("demo-bucket").key("photos/beach.jpg").send().await.unwrap();
     let mut removed = generated("s3-delete");
     removed["Records"][0]["s3"]["object"]["sequencer"] = json!("0A1B2C3D4E5F678902");

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod attributes;
 mod authorisation;
 mod bindings;
 mod coverage;

@@ -19,6 +19,9 @@ const KEY: &AsciiSet =
 pub(crate) struct Object {
     pub(crate) body: Vec<u8>,
     pub(crate) modified: i64,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The storage class; empty: `STANDARD`.
+    pub(crate) class: String,
 }
 
 impl Object {
@@ -39,6 +42,8 @@ pub(crate) struct Bucket {
     pub(crate) reads: u64,
     /// Keys that storage has trouble with.
     pub(crate) broken: BTreeSet<String>,
+    /// Archived keys that were restored.
+    restored: BTreeSet<String>,
     /// Listings are empty, as after an error.
     pub(crate) blind: bool,
     /// The key of an object that whoever reads it dies of.
@@ -62,6 +67,11 @@ impl Bucket {
             .collect()
     }
 
+    /// Whether an object must be restored before it can be read.
+    pub(crate) fn is_archived(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|object| object.class == "GLACIER") && !self.restored.contains(key)
+    }
+
     fn get(&self, key: &str) -> Option<&Object> {
         self.keys.get(key)?.last()?.as_ref()
     }
@@ -71,7 +81,7 @@ impl Bucket {
         if !self.versioned {
             versions.clear();
         }
-        let object = Object { body, modified: now };
+        let object = Object { body, modified: now, tags: BTreeMap::new(), class: String::new() };
         let (size, etag) = (object.body.len(), object.etag());
         versions.push(Some(object));
         self.event(bucket, key, "ObjectCreated:Put", json!({"size": size, "eTag": etag}))
@@ -95,6 +105,28 @@ impl Bucket {
             self.keys.remove(key);
         }
         Some(self.event(bucket, key, "ObjectRemoved:Delete", json!({"versionId": "v"})))
+    }
+
+    /// Sets the tags of an object; none where there is no object.
+    pub(crate) fn tag(&mut self, bucket: &str, key: &str, tags: BTreeMap<String, String>) -> Option<Sent> {
+        let object = self.keys.get_mut(key)?.last_mut()?.as_mut()?;
+        let name = if tags.is_empty() { "ObjectTagging:Delete" } else { "ObjectTagging:Put" };
+        object.tags = tags;
+        let etag = object.etag();
+        Some(self.event(bucket, key, name, json!({"eTag": etag})))
+    }
+
+    /// Moves an object to another storage class, as a lifecycle rule does.
+    pub(crate) fn transition(&mut self, bucket: &str, key: &str, class: &str) -> Option<Sent> {
+        let object = self.keys.get_mut(key)?.last_mut()?.as_mut()?;
+        class.clone_into(&mut object.class);
+        Some(self.event(bucket, key, "LifecycleTransition", json!({})))
+    }
+
+    /// Makes an archived object readable.
+    pub(crate) fn restore(&mut self, bucket: &str, key: &str) -> Sent {
+        self.restored.insert(key.to_owned());
+        self.event(bucket, key, "ObjectRestore:Completed", json!({}))
     }
 
     fn event(&mut self, bucket: &str, key: &str, name: &str, mut object: Value) -> Sent {
@@ -141,11 +173,12 @@ impl Bucket {
                 }
                 None => write!(
                     body,
-                    "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag><Size>{}</Size></Contents>",
+                    "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag><Size>{}</Size><StorageClass>{}</StorageClass></Contents>",
                     utf8_percent_encode(key, KEY),
                     rfc3339(object.modified),
                     object.etag(),
-                    object.body.len()
+                    object.body.len(),
+                    if object.class.is_empty() { "STANDARD" } else { &object.class }
                 )
                 .unwrap(),
             }
@@ -155,12 +188,22 @@ impl Bucket {
         xml(200, body)
     }
 
-    fn object(&mut self, key: &str, request: &HttpRequest) -> HttpResponse {
+    fn object(&mut self, key: &str, query: &BTreeMap<String, String>, request: &HttpRequest) -> HttpResponse {
         self.reads += 1;
         if self.broken.contains(key) {
             return error(500, "InternalError");
         }
         let Some(object) = self.get(key) else { return error(404, "NoSuchKey") };
+        if query.contains_key("tagging") {
+            let mut body = String::from("<Tagging><TagSet>");
+            for (key, value) in &object.tags {
+                write!(body, "<Tag><Key>{key}</Key><Value>{value}</Value></Tag>").unwrap();
+            }
+            return xml(200, body + "</TagSet></Tagging>");
+        }
+        if self.is_archived(key) && request.method() == "GET" {
+            return error(403, "InvalidObjectState");
+        }
         let etag = format!("\"{}\"", object.etag());
         if request.headers().get("if-match").is_some_and(|wanted| wanted != etag) {
             return error(412, "PreconditionFailed");
@@ -190,6 +233,12 @@ impl Bucket {
             headers.insert("content-length", size.to_string());
         }
         headers.insert("etag", etag);
+        if !object.tags.is_empty() {
+            headers.insert("x-amz-tagging-count", object.tags.len().to_string());
+        }
+        if !object.class.is_empty() {
+            headers.insert("x-amz-storage-class", object.class.clone());
+        }
         headers.insert("content-type", "text/plain");
         headers.insert("last-modified", rfc2822(object.modified));
         response
@@ -239,7 +288,7 @@ impl Storage {
                 xml(200, String::new())
             }
             ("GET", "") => found.list(&bucket, &query),
-            ("GET" | "HEAD", _) => found.object(&key, request),
+            ("GET" | "HEAD", _) => found.object(&key, &query, request),
             (method, _) => panic!("the model's storage has no {method} {}", request.uri()),
         }
     }

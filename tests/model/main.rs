@@ -6,9 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod attributes;
 mod aws;
 mod bucket;
 mod clock;
+mod events;
 mod operations;
 mod run;
 mod steps;

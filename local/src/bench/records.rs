@@ -74,7 +74,8 @@ pub(super) fn change(dataset: &Dataset, number: u64) -> anyhow::Result<Change> {
         etag: format!("{:032x}", u128::from(random.below(u64::MAX)) * 7919),
         size: 100_000 + i64::try_from(random.below(20_000_000))?,
         modified: time,
-        version: None,
+        class: Some("STANDARD".into()),
+        ..Source::default()
     });
     row.seq = Some(format!("{:016X}", random.below(u64::MAX)));
     if random.below(4) == 0 {

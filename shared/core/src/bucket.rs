@@ -11,6 +11,25 @@ use crate::error::{Error, Result};
 /// The id of our entry in a bucket's notification configuration.
 const ENTRY: &str = "mediadex";
 
+/// The events that it asks for: of content, and of what changes without it. Of an
+/// object's access only whether it can be read matters.
+const EVENTS: [&str; 7] = [
+    "s3:ObjectCreated:*",
+    "s3:ObjectRemoved:*",
+    "s3:LifecycleExpiration:*",
+    "s3:LifecycleTransition",
+    "s3:ObjectTagging:*",
+    "s3:ObjectAcl:Put",
+    "s3:ObjectRestore:*",
+];
+
+/// Whether an entry is ours and asks for all of them: those of older versions
+/// ask for fewer, and are replaced.
+fn is_complete(entry: &QueueConfiguration, queue: &str) -> bool {
+    let asked = |event: &&str| entry.events().iter().any(|asked| asked.as_str() == *event);
+    entry.id() == Some(ENTRY) && entry.queue_arn() == queue && EVENTS.iter().all(|event| asked(&event))
+}
+
 /// Has the bucket send its events to our queue, beside whatever it sends
 /// already. Where another entry overlaps with ours and S3 refuses, EventBridge
 /// is turned on for the bucket instead; the template has a rule that leads
@@ -25,27 +44,28 @@ pub async fn follow(ctx: &Context, bucket: &str) -> Result<()> {
     };
     let present = read(ctx, bucket).await?;
     let queues = present.queue_configurations();
-    let is_there = queues.iter().any(|entry| entry.id() == Some(ENTRY) && entry.queue_arn() == queue);
-    if is_there || present.event_bridge_configuration().is_some() {
+    let is_complete = queues.iter().any(|entry| is_complete(entry, queue));
+    let is_bridged = present.event_bridge_configuration().is_some();
+    let is_ours = |entry: &QueueConfiguration| entry.id() == Some(ENTRY);
+    if is_complete || (is_bridged && !queues.iter().any(is_ours)) {
         return Ok(());
     }
     let entry = QueueConfiguration::builder()
         .id(ENTRY)
         .queue_arn(queue)
-        .events(Event::from("s3:ObjectCreated:*"))
-        .events(Event::from("s3:ObjectRemoved:*"))
-        .events(Event::from("s3:LifecycleExpiration:*"))
+        .set_events(Some(EVENTS.into_iter().map(Event::from).collect()))
         .build()
         .map_err(Error::internal)?;
+    let others: Vec<_> = queues.iter().filter(|entry| !is_ours(entry)).cloned().collect();
     let mut with_queue = present.clone();
-    let mut entries: Vec<_> = queues.iter().filter(|entry| entry.id() != Some(ENTRY)).cloned().collect();
-    entries.push(entry);
-    with_queue.queue_configurations = Some(entries);
+    with_queue.queue_configurations = Some(others.iter().cloned().chain([entry]).collect());
     match write(ctx, bucket, with_queue).await {
         Ok(()) => Ok(()),
         Err(error) => {
             tracing::info!(bucket, error = %error.internal_text(), "the bucket takes no entry of ours; trying EventBridge");
             let mut with_bridge = present;
+            // What an older version put there would bring some events twice.
+            with_bridge.queue_configurations = Some(others);
             with_bridge.event_bridge_configuration = Some(EventBridgeConfiguration::builder().build());
             write(ctx, bucket, with_bridge).await
         }
@@ -140,5 +160,27 @@ fn refused(code: &Option<String>, text: String) -> Error {
             "The notification configuration of the bucket may not be read or written.",
         ),
         _ => Error::unavailable(text),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_an_older_version_is_not_complete() {
+        let old = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"];
+        let table: [(&str, &str, &[&str], bool); 4] = [
+            (ENTRY, "queue", &EVENTS, true),
+            (ENTRY, "queue", &old, false),
+            (ENTRY, "other queue", &EVENTS, false),
+            ("of others", "queue", &EVENTS, false),
+        ];
+        for (id, queue, events, complete) in table {
+            let events = events.iter().copied().map(Event::from).collect();
+            let entry = QueueConfiguration::builder().id(id).queue_arn(queue).set_events(Some(events));
+            assert_eq!(is_complete(&entry.build().unwrap(), "queue"), complete, "{id} {queue}");
+        }
     }
 }

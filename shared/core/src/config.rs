@@ -59,6 +59,9 @@ pub struct Config {
     pub step_seconds: u64,
     /// How often a binding that says nothing else is compared with its bucket.
     pub reconcile: Reconcile,
+    /// Whether scans for differences read the tags of objects that have not
+    /// changed, for datasets whose template asks for it: one request for each.
+    pub reconcile_tags: bool,
     /// Files that one query may have to read, at most.
     pub max_query_files: i64,
     /// Bounds of the extraction, per object.
@@ -106,6 +109,7 @@ impl Default for Config {
             max_attempts: 5,
             step_seconds: 600,
             reconcile: Reconcile::Daily,
+            reconcile_tags: true,
             max_query_files: 1_000_000,
             extraction: mediadex_media::Limits::default(),
             s3_path_style: false,
@@ -169,6 +173,7 @@ impl Config {
                 Some("hourly") => Reconcile::Hourly,
                 _ => base.reconcile,
             },
+            reconcile_tags: text("MEDIADEX_RECONCILE_TAGS").as_deref() != Some("off"),
             max_query_files: number("MEDIADEX_MAX_QUERY_FILES", base.max_query_files).max(0),
             extraction: extraction_limits(),
             s3_path_style: text("MEDIADEX_S3_PATH_STYLE").is_some() || text("AWS_ENDPOINT_URL_S3").is_some(),

@@ -62,6 +62,8 @@ mod measured {
     pub(super) const RESCAN_READS: f64 = 0.034;
     /// HEADs of a file whose content is not read.
     pub(super) const HEADS: f64 = 1.0;
+    /// GETs of the tags of an unchanged file, where scans compare them.
+    pub(super) const TAGS: f64 = 1.0;
     /// GETs of a file whose content is read: of small ones, which the first GET
     /// has as a whole, and of others.
     pub(super) const GETS_SMALL: f64 = 1.0;
@@ -115,6 +117,9 @@ pub struct Usage {
     pub rescans: f64,
     /// What is read of an object.
     pub content: Content,
+    /// Whether scans for differences read the tags of unchanged objects: of
+    /// datasets whose content is not read, unless it is switched off.
+    pub tags: bool,
 }
 
 /// What is read of an object.
@@ -200,7 +205,7 @@ pub fn month(prices: &Prices, usage: &Usage) -> Vec<Item> {
     let gateway_seconds =
         usage.queries * (measured::REQUEST_SECONDS + usage.files_a_query * measured::QUERY_SECONDS);
     let log_bytes = (usage.queries + worker_calls + steps) * measured::LOG_BYTES;
-    vec![
+    let mut items = vec![
         item("index, stored", "GB", gigabytes, prices.dynamodb_storage_gb_month),
         item("index, point-in-time recovery", "GB", gigabytes, prices.dynamodb_backup_gb_month),
         item(
@@ -255,7 +260,12 @@ pub fn month(prices: &Prices, usage: &Usage) -> Vec<Item> {
         item("alarms", "alarms", few(ALARMS), prices.alarm_month),
         item("metrics", "metrics", few(crate::telemetry::METRICS.len()), prices.metric_month),
         item("dashboard", "dashboards", 1.0, prices.dashboard_month),
-    ]
+    ];
+    if usage.tags && usage.content == Content::Nothing {
+        let gets = rescanned * measured::TAGS;
+        items.push(item("scans for differences: tags", "GETs", gets, prices.s3_get_million * million));
+    }
+    items
 }
 
 /// Alarms of the template; a test counts them.
@@ -286,6 +296,7 @@ mod tests {
             files_a_query: 1e4,
             rescans: 30.0,
             content: Content::Ranges(1e6),
+            tags: false,
         };
         let base = total(&month(&prices, &usage));
         for more in [
@@ -297,7 +308,12 @@ mod tests {
         ] {
             assert!(total(&month(&prices, &more)) > base, "{more:?}");
         }
-        assert!(total(&month(&prices, &Usage { content: Content::Nothing, ..usage.clone() })) < base);
+        let heads_only = Usage { content: Content::Nothing, ..usage.clone() };
+        let without_tags = total(&month(&prices, &heads_only));
+        assert!(without_tags < base);
+        // One request for each object and scan.
+        let with_tags = total(&month(&prices, &Usage { tags: true, ..heads_only }));
+        assert!((with_tags - without_tags - 30.0 * prices.s3_get_million).abs() < 1e-6, "{with_tags}");
         assert!(month(&prices, &usage).iter().all(|item| item.usd > 0.0));
         assert!(Prices::parse("{}").is_err());
     }

@@ -125,7 +125,7 @@ fn file(random: &mut StdRng, number: usize) -> (File, InputFile, Map<String, Val
         input["CustomLabels"] = Value::Object(labels);
     }
     let fnumber = fnumber.filter(|_| has_exif && record.contains_key("EXIF")).and_then(|(_, number)| number);
-    let source = Source { etag: "e".into(), size, modified: 1, version: None };
+    let source = Source { etag: "e".into(), size, modified: 1, ..Source::default() };
     let file = File { uri, document, produced, place, fnumber };
     (file, serde_json::from_value(input).unwrap(), record, source)
 }

@@ -5,13 +5,20 @@ use crate::ledger::{Row, Source};
 use crate::model::{InputFile, ObjectUri, Timestamp};
 
 /// Says that an object should be looked at. It never says what the object is:
-/// that is read from object storage when the hint is worked off.
+/// that is read from object storage when the hint is processed.
 #[derive(Debug, Clone)]
 pub struct Hint {
     /// The object.
     pub uri: ObjectUri,
-    /// The S3 sequencer of the event, if one brought the hint.
+    /// The sequencer of the event of content that brought the hint, if one did.
+    /// Events of tags, access and storage class order nothing: theirs is left out.
     pub seq: Option<String>,
+    /// Something beside the content may have changed (tags, storage class,
+    /// access): it is read again although the content is the same.
+    pub attributes: bool,
+    /// The key is the less likely reading of an event's key: where there is
+    /// neither such an object nor its row, nothing is written.
+    pub is_guess: bool,
     /// What a manual call sets on the file. Makes the row a manual one, and
     /// has the object read again even where it did not change.
     pub manual: Option<InputFile>,
@@ -30,14 +37,24 @@ pub struct Hint {
 impl Hint {
     /// A hint with nothing but the object.
     pub fn new(uri: ObjectUri) -> Self {
-        Self { uri, seq: None, manual: None, seen: None, listed: None, attempt: 0, at: None }
+        Self {
+            uri,
+            seq: None,
+            attributes: false,
+            is_guess: false,
+            manual: None,
+            seen: None,
+            listed: None,
+            attempt: 0,
+            at: None,
+        }
     }
 }
 
 /// What became of a hint.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A later event was heeded already.
+    /// A later event was processed already.
     Stale,
     /// The row describes this version of the object already.
     Unchanged,
@@ -47,7 +64,7 @@ pub enum Outcome {
     /// object could not be read. The text says why.
     Unreadable(String),
     /// The same, after the last attempt at an object that storage did not give or
-    /// whose workers died: whoever sent the hint keeps it, to be sent again.
+    /// whose workers died: the sender keeps the hint, to send it again.
     GivenUp(String),
     /// The object is gone and so is its row.
     Removed,

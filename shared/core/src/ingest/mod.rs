@@ -1,10 +1,13 @@
 //! From a hint that an object should be looked at to its row: one path for
 //! events, scans and manual calls.
 
+mod attributes;
+mod envelope;
 mod estimate;
 mod events;
 mod hint;
 mod index_task;
+mod notification;
 mod object;
 mod reconcile;
 mod scan;

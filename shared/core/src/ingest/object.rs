@@ -7,13 +7,14 @@ use std::ops::Range;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use mediadex_media::{Extraction, Features, HEAD_BYTES, ObjectInfo, Record, Step};
 use serde_json::{Map, Value};
 
+use super::attributes::{Tags, put_tags, read_tags};
 use crate::context::Context;
 use crate::error::Error;
-use crate::ledger::Source;
+use crate::ledger::{STANDARD, Source};
 use crate::model::ObjectUri;
 
 /// The fields of a reply's headers. GET and HEAD have the same ones in two
@@ -46,6 +47,8 @@ pub struct Facts {
     pub content_type: Option<String>,
     /// How many tags it has.
     pub tags: i32,
+    /// Storage does not give its tags, whatever their number.
+    pub tags_refused: bool,
 }
 
 /// What came of reading an object.
@@ -55,6 +58,12 @@ pub enum Fetched {
     Gone,
     /// It is the version that the caller knows already.
     Same,
+    /// The same content, of which storage may say something else now: only that
+    /// was read.
+    Attributes {
+        /// What storage says.
+        facts: Box<Facts>,
+    },
     /// It was read, as far as the record says.
     Read {
         /// What storage says.
@@ -96,10 +105,18 @@ pub fn describe(mut facts: Facts, record: Option<&Record>) -> (Source, Map<Strin
 }
 
 /// Reads an object. Where `known` is given and the object is still that
-/// version, nothing is extracted.
+/// version, nothing is extracted; where it is in another storage class, what
+/// storage says is read.
 pub async fn fetch(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<&Source>) -> Fetched {
     if !features.reads_object() {
-        return head(ctx, uri, known).await;
+        return match head(ctx, uri).await {
+            Ok(facts) => match known_already(&facts, known) {
+                Some(Known::Same) => Fetched::Same,
+                Some(Known::OtherClass) => attributes(ctx, uri, facts, false).await,
+                None => with_tags(ctx, uri, facts, None).await,
+            },
+            Err(ended) => ended,
+        };
     }
     // An object that is overwritten between two reads is read again from the
     // start; one that never holds still is left to its next event.
@@ -112,6 +129,33 @@ pub async fn fetch(ctx: &Context, uri: &ObjectUri, features: Features, known: Op
     Fetched::Failed(Error::unavailable(format!("{uri} kept changing while it was read")))
 }
 
+/// Reads again what storage says of an object whose content the caller knows:
+/// a HEAD, and the tags. An object that has other content now is read whole.
+pub(super) async fn read_attributes(
+    ctx: &Context,
+    uri: &ObjectUri,
+    features: Features,
+    known: &Source,
+) -> Fetched {
+    match head(ctx, uri).await {
+        Ok(facts) if known.same_object(&facts.source) => attributes(ctx, uri, facts, true).await,
+        Ok(_) => fetch(ctx, uri, features, None).await,
+        Err(ended) => ended,
+    }
+}
+
+/// How an object that the caller knows was found.
+enum Known {
+    Same,
+    OtherClass,
+}
+
+/// Whether the object is the version that the caller knows.
+fn known_already(facts: &Facts, known: Option<&Source>) -> Option<Known> {
+    let known = known.filter(|known| known.same_object(&facts.source))?;
+    Some(if known.has_other_class(&facts.source) { Known::OtherClass } else { Known::Same })
+}
+
 /// One attempt; `None` when the object changed between two ranges.
 async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<&Source>) -> Option<Fetched> {
     let first = get(ctx, uri, Some(0..HEAD_BYTES), None).await;
@@ -120,14 +164,16 @@ async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<
         // An empty object has no byte range at all.
         Err(error) if status_of(&error) == Some(416) => match get(ctx, uri, None, None).await {
             Ok(output) => (output, true),
-            Err(error) => return Some(refused(ctx, uri, error).await),
+            Err(error) => return Some(refused(ctx, uri, error, known).await),
         },
-        Err(error) => return Some(refused(ctx, uri, error).await),
+        Err(error) => return Some(refused(ctx, uri, error, known).await),
     };
     let size = if whole { output.content_length().unwrap_or(0) } else { total_size(&output) };
     let facts = facts_of_get(&output, size);
-    if known.is_some_and(|known| known.same_object(&facts.source)) {
-        return Some(Fetched::Same);
+    match known_already(&facts, known) {
+        Some(Known::Same) => return Some(Fetched::Same),
+        Some(Known::OtherClass) => return Some(attributes(ctx, uri, facts, false).await),
+        None => {}
     }
     let head = match body(output).await {
         Ok(head) => head,
@@ -168,34 +214,44 @@ async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<
                     Err(error) => return Some(Fetched::Failed(error)),
                 },
                 Err(error) if matches!(status_of(&error), Some(412 | 404 | 416)) => return None,
-                Err(error) => return Some(refused(ctx, uri, error).await),
+                Err(error) => return Some(refused(ctx, uri, error, None).await),
             }
         }
         extraction = extracting;
     }
 }
 
-/// Adds the tags, which take a call of their own where there are any.
+/// Ends a reading: with the tags, which take a request of their own where there
+/// are any.
 async fn with_tags(ctx: &Context, uri: &ObjectUri, mut facts: Facts, record: Option<Box<Record>>) -> Fetched {
-    if facts.tags > 0 {
-        let reply = ctx.s3().get_object_tagging().bucket(&uri.bucket).key(&uri.key).send().await;
-        ctx.usage.s3_get(0);
-        match reply {
-            Ok(reply) => {
-                let tags: Map<String, Value> = reply
-                    .tag_set()
-                    .iter()
-                    .map(|tag| (tag.key().to_owned(), Value::from(tag.value())))
-                    .collect();
-                facts.fields.insert("OSSTaggingCount".into(), Value::from(tags.len()));
-                facts.fields.insert("OSSTagging".into(), Value::Object(tags));
-            }
-            Err(error) => {
-                tracing::warn!(%uri, error = %DisplayErrorContext(&error), "the tags of an object could not be read");
-            }
-        }
+    match add_tags(ctx, uri, &mut facts, false).await {
+        None => Fetched::Read { facts: Box::new(facts), record },
+        Some(ended) => ended,
     }
-    Fetched::Read { facts: Box::new(facts), record }
+}
+
+/// The same for an object whose content is known.
+async fn attributes(ctx: &Context, uri: &ObjectUri, mut facts: Facts, always: bool) -> Fetched {
+    match add_tags(ctx, uri, &mut facts, always).await {
+        None => Fetched::Attributes { facts: Box::new(facts) },
+        Some(ended) => ended,
+    }
+}
+
+/// Adds the tags to the facts: where there are any, or `always`, because storage
+/// that leaves out their number may have them still. Gives what the reading ends
+/// with where it cannot go on.
+async fn add_tags(ctx: &Context, uri: &ObjectUri, facts: &mut Facts, always: bool) -> Option<Fetched> {
+    if facts.tags == 0 && !always {
+        return None;
+    }
+    match read_tags(ctx, uri).await {
+        Tags::Read(tags) => put_tags(&mut facts.fields, tags),
+        Tags::Refused => facts.tags_refused = true,
+        Tags::Gone => return Some(Fetched::Gone),
+        Tags::Failed(error) => return Some(Fetched::Failed(error)),
+    }
+    None
 }
 
 async fn get(
@@ -224,19 +280,32 @@ async fn body(output: GetObjectOutput) -> Result<Vec<u8>, Error> {
     Ok(bytes.to_vec())
 }
 
-fn status_of<E>(error: &SdkError<E>) -> Option<u16> {
+pub(super) fn status_of<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// Sorts an error of a read into gone, refused for good, and worth a retry.
-async fn refused(ctx: &Context, uri: &ObjectUri, error: SdkError<GetObjectError>) -> Fetched {
+/// Sorts an error of a read into gone, refused for good, and worth a retry. An
+/// archived object whose content the caller knows is no error: it keeps its record.
+async fn refused(
+    ctx: &Context,
+    uri: &ObjectUri,
+    error: SdkError<GetObjectError>,
+    known: Option<&Source>,
+) -> Fetched {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
     match (code.as_str(), status_of(&error)) {
         ("NoSuchKey", _) => Fetched::Gone,
         ("InvalidObjectState", _) => {
-            let facts = match head(ctx, uri, None).await {
-                Fetched::Read { facts, .. } => Some(facts),
-                _ => None,
+            let facts = match head(ctx, uri).await {
+                Ok(facts) if known.is_some_and(|known| known.same_object(&facts.source)) => {
+                    return attributes(ctx, uri, facts, false).await;
+                }
+                Ok(mut facts) => match add_tags(ctx, uri, &mut facts, false).await {
+                    None => Some(Box::new(facts)),
+                    Some(ended) => return ended,
+                },
+                Err(ended @ (Fetched::Gone | Fetched::Failed(_))) => return ended,
+                Err(_) => None,
             };
             Fetched::Refused {
                 facts,
@@ -251,14 +320,14 @@ async fn refused(ctx: &Context, uri: &ObjectUri, error: SdkError<GetObjectError>
     }
 }
 
-/// Reads the facts alone.
-async fn head(ctx: &Context, uri: &ObjectUri, known: Option<&Source>) -> Fetched {
+/// Reads the facts alone, without the tags; the error is what the reading ends with.
+async fn head(ctx: &Context, uri: &ObjectUri) -> Result<Facts, Fetched> {
     let reply = ctx.s3().head_object().bucket(&uri.bucket).key(&uri.key).send().await;
     ctx.usage.s3_head();
     let output = match reply {
         Ok(output) => output,
         Err(error) => {
-            return match status_of(&error) {
+            return Err(match status_of(&error) {
                 // HEAD has no body and so no code: a missing bucket looks the same.
                 Some(404) => match ctx.s3().head_bucket().bucket(&uri.bucket).send().await {
                     Ok(_) => Fetched::Gone,
@@ -268,7 +337,7 @@ async fn head(ctx: &Context, uri: &ObjectUri, known: Option<&Source>) -> Fetched
                 },
                 Some(403) => Fetched::Refused { facts: None, why: "access to the object is denied".into() },
                 _ => Fetched::Failed(Error::unavailable(format!("{uri}: {}", DisplayErrorContext(&error)))),
-            };
+            });
         }
     };
     let mut facts = Facts {
@@ -277,20 +346,26 @@ async fn head(ctx: &Context, uri: &ObjectUri, known: Option<&Source>) -> Fetched
             output.content_length().unwrap_or(0),
             output.last_modified().map_or(0, |time| time.secs()),
             output.version_id(),
+            output.storage_class().map(|class| class.as_str()),
         ),
         content_type: output.content_type().map(str::to_owned),
         tags: output.tag_count().unwrap_or(0),
-        fields: Map::new(),
+        ..Facts::default()
     };
-    if known.is_some_and(|known| known.same_object(&facts.source)) {
-        return Fetched::Same;
-    }
     facts.fields = header_fields!(&facts, output);
-    with_tags(ctx, uri, facts, None).await
+    Ok(facts)
 }
 
-fn source_of(etag: Option<&str>, size: i64, modified: i64, version: Option<&str>) -> Source {
+fn source_of(
+    etag: Option<&str>,
+    size: i64,
+    modified: i64,
+    version: Option<&str>,
+    class: Option<&str>,
+) -> Source {
     Source {
+        // Headers leave out the class that almost all objects have.
+        class: Some(class.unwrap_or(STANDARD).to_owned()),
         etag: etag.unwrap_or_default().trim_matches('"').to_owned(),
         size,
         modified,
@@ -312,10 +387,11 @@ fn facts_of_get(output: &GetObjectOutput, size: i64) -> Facts {
             size,
             output.last_modified().map_or(0, |time| time.secs()),
             output.version_id(),
+            output.storage_class().map(|class| class.as_str()),
         ),
         content_type: output.content_type().map(str::to_owned),
         tags: output.tag_count().unwrap_or(0),
-        fields: Map::new(),
+        ..Facts::default()
     };
     facts.fields = header_fields!(&facts, output);
     facts
@@ -333,7 +409,7 @@ impl Fields {
         if facts.source.etag.len() == 32
             && let Ok(md5) = hex::decode(&facts.source.etag)
         {
-            map.insert("ContentMd5".into(), Value::from(STANDARD.encode(md5)));
+            map.insert("ContentMd5".into(), Value::from(BASE64.encode(md5)));
         }
         if let Some(version) = &facts.source.version {
             map.insert("OSSVersionId".into(), Value::from(version.as_str()));
@@ -342,7 +418,7 @@ impl Fields {
     }
 
     fn text(&mut self, name: &str, value: Option<&str>) {
-        const DEFAULTS: [&str; 3] = ["", "STANDARD", "aws-chunked"];
+        const DEFAULTS: [&str; 3] = ["", STANDARD, "aws-chunked"];
         if let Some(value) = value.filter(|value| !DEFAULTS.contains(value)) {
             self.map.insert(name.into(), Value::from(value));
             if name == "ServerSideEncryption" && value.starts_with("aws:kms") {

@@ -4,7 +4,8 @@
 //! 1. Read the row.
 //! 2. A hint whose sequencer is not later than the row's is stale.
 //! 3. Read the object.
-//! 4. The same version: stop.
+//! 4. The same version: stop, or (where tags, storage class or access may have
+//!    changed) put what storage says of it into the record that is there.
 //! 5. Extract.
 //! 6. Write under the `rev` of step 1, with the counters.
 //! 7. On conflict, start again.
@@ -15,12 +16,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
+use super::attributes::replace;
 use super::hint::{Hint, Outcome};
-use super::object::{Facts, Fetched, describe, fetch};
+use super::object::{Facts, Fetched, describe, fetch, read_attributes};
 use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{Change, Committed, Origin, Row, RowKey, Source, Status, commit, read_rows};
 use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
+use crate::query::Needs;
 use crate::simulation::{Safeguard, is_off};
 use crate::state::Dataset;
 
@@ -31,7 +34,7 @@ const TOMBSTONE_SECONDS: i64 = 86_400;
 /// Rows that are gathered into one commit.
 const COMMIT_ROWS: usize = 99;
 
-/// The dataset that hints are worked off for.
+/// The dataset that hints are processed for.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The dataset's id.
@@ -53,9 +56,11 @@ impl Target {
             partitions: dataset.partitions,
             shards: dataset.shards,
             // An id that is no template any more reads as the default one.
-            template: template_of(id)
-                .or_else(|| template_of(""))
-                .unwrap_or(Template { features: mediadex_media::Features::all(), lacking: &[] }),
+            template: template_of(id).or_else(|| template_of("")).unwrap_or(Template {
+                features: mediadex_media::Features::all(),
+                lacking: &[],
+                tags_by_scan: false,
+            }),
         }
     }
 }
@@ -66,8 +71,8 @@ enum Decision {
     Write { change: Box<Change>, then: Outcome },
 }
 
-/// Works off hints and says of each what became of it, in their order. Hints
-/// of one object are worked off as one.
+/// Processes hints and says of each what became of it, in their order. Hints of
+/// one object are processed as one.
 ///
 /// The future is boxed: it is deep, and part of every entry point.
 pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> BoxFuture<'a, Vec<Outcome>> {
@@ -148,6 +153,8 @@ fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
                         (earlier, later) => later.or(earlier),
                     };
                     first.attempt = first.attempt.max(hint.attempt);
+                    first.attributes |= hint.attributes;
+                    first.is_guess &= hint.is_guess;
                 }
             }
         }
@@ -275,9 +282,9 @@ pub(super) async fn expect_the_worst(ctx: &Context, target: &Target, hints: &[Hi
             if is_stale || is_known || hint.seq.is_none() {
                 return None;
             }
-            // Heeded only when the object was read.
-            let unheeded = Hint { seq: None, ..hint.clone() };
-            match unreadable(target, &unheeded, row, now, None, &why, Outcome::Indexed) {
+            // The event is processed only when the object was read.
+            let unordered = Hint { seq: None, ..hint.clone() };
+            match unreadable(target, &unordered, row, now, None, &why, Outcome::Indexed) {
                 Decision::Write { change, .. } => Some(*change),
                 Decision::Settled(_) => None,
             }
@@ -291,6 +298,7 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
     if let Some(row) = &row
         && hint.seq.is_some()
         && hint.manual.is_none()
+        && !hint.attributes
         && row.seq.is_some()
         // One that was given up is sent again on purpose.
         && row.failed_attempts.is_none()
@@ -307,13 +315,34 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
         })
         .and_then(|row| row.source.as_ref());
     let now = Timestamp::now();
-    match fetch(ctx, &hint.uri, target.template.features, known).await {
+    let features = target.template.features;
+    let is_live = row.as_ref().is_some_and(|row| row.status == Status::Live);
+    let mut fetched = match known {
+        Some(known) if hint.attributes && is_live => read_attributes(ctx, &hint.uri, features, known).await,
+        _ => fetch(ctx, &hint.uri, features, known).await,
+    };
+    // A later event that finds the same content: it was written again within the
+    // second that dates have, perhaps with other tags and headers.
+    if let (Fetched::Same, Some(known)) = (&fetched, known)
+        && row
+            .as_ref()
+            .is_some_and(|row| row.seq.is_some() && is_later(hint.seq.as_deref(), row.seq.as_deref()))
+    {
+        fetched = read_attributes(ctx, &hint.uri, features, known).await;
+    }
+    let is_absent = row.is_none();
+    match fetched {
         Fetched::Same => Decision::Settled(Outcome::Unchanged),
+        Fetched::Attributes { facts } => other_attributes(target, hint, row, &facts, now),
         Fetched::Gone => gone(target, hint, row, now),
+        // Storage that refuses may do so because there is no such object.
+        Fetched::Refused { facts: None, .. } if hint.is_guess && is_absent => {
+            Decision::Settled(Outcome::Removed)
+        }
         Fetched::Read { facts, record } => {
             let mut new = next_row(target, hint, row.as_ref(), now);
             new.failed_attempts = None;
-            store(&mut new, describe(*facts, record.as_deref()), row, Outcome::Indexed)
+            store(&mut new, hint, describe(*facts, record.as_deref()), row, Outcome::Indexed)
         }
         Fetched::Refused { facts, why } => unreadable(
             target,
@@ -331,9 +360,46 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             tracing::error!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
             let why =
                 format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
+            if hint.is_guess && is_absent {
+                return Decision::Settled(Outcome::GivenUp(why));
+            }
             unreadable(target, hint, row, now, None, &why, Outcome::GivenUp(why.clone()))
         }
     }
+}
+
+/// The content is what the row describes: the record is kept, and what storage
+/// says of the object is replaced in it.
+///
+/// A hint of attributes is written even where it finds nothing new: tags that
+/// were changed and changed back would let another worker, who read them in
+/// between, write them under the `rev` that both have read.
+fn other_attributes(
+    target: &Target,
+    hint: &Hint,
+    row: Option<Row>,
+    facts: &Facts,
+    now: Timestamp,
+) -> Decision {
+    // A file that was deleted by hand stays so until its content changes.
+    let Some(row) = row.filter(|row| row.status == Status::Live) else {
+        return Decision::Settled(Outcome::Unchanged);
+    };
+    let old = match row.metadata(&Needs::All) {
+        Ok(record) => record,
+        Err(error) => return Decision::Settled(Outcome::Failed(error)),
+    };
+    let mut fields = old.clone();
+    replace(&mut fields, facts);
+    let mut new = next_row(target, hint, Some(&row), now);
+    if fields == old {
+        if !hint.attributes || is_off(Safeguard::AttributeRev) {
+            return Decision::Settled(Outcome::Unchanged);
+        }
+        new.updated = row.updated;
+        return store(&mut new, hint, (facts.source.clone(), fields), Some(row), Outcome::Unchanged);
+    }
+    store(&mut new, hint, (facts.source.clone(), fields), Some(row), Outcome::Indexed)
 }
 
 /// The row that follows on `old`: what the caller set is kept, what a manual
@@ -365,10 +431,16 @@ fn next_row(target: &Target, hint: &Hint, old: Option<&Row>, now: Timestamp) -> 
 
 fn store(
     new: &mut Row,
-    (source, fields): (Source, Map<String, Value>),
+    hint: &Hint,
+    (mut source, fields): (Source, Map<String, Value>),
     old: Option<Row>,
     then: Outcome,
 ) -> Decision {
+    // A scan compares with listings: where these call the class something else
+    // than headers do, remembering theirs ends the difference.
+    if let Some(class) = hint.listed.as_ref().and_then(|listed| listed.class.clone()) {
+        source.class = Some(class);
+    }
     new.source = Some(source);
     match new.set_metadata(&fields) {
         Ok(()) => Decision::Write { change: Box::new(Change { old, new: new.clone() }), then },
@@ -397,11 +469,14 @@ fn unreadable(
     let (source, mut fields) = describe(facts, None);
     fields.insert("ObjectStatus".into(), Value::from("Failed"));
     fields.insert("Reason".into(), Value::from(why));
-    store(&mut new, (source, fields), row, then)
+    store(&mut new, hint, (source, fields), row, then)
 }
 
 /// An object that is gone: a tombstone, even where there was no row, so that a
-/// hint that is still on its way finds it.
+/// worker that is still at work on an earlier hint finds it. A guess of the key
+/// leaves none where there was no row. A worker that has just read such an object
+/// may then write its row after the object was deleted; the next scan for
+/// differences removes that row.
 fn gone(target: &Target, hint: &Hint, row: Option<Row>, now: Timestamp) -> Decision {
     let nothing_to_do = row.as_ref().is_some_and(|row| {
         row.status == Status::Tombstone && !is_later(hint.seq.as_deref(), row.seq.as_deref())
@@ -409,7 +484,7 @@ fn gone(target: &Target, hint: &Hint, row: Option<Row>, now: Timestamp) -> Decis
     if nothing_to_do {
         return Decision::Settled(Outcome::Removed);
     }
-    if row.is_none() && is_off(Safeguard::Tombstone) {
+    if row.is_none() && (hint.is_guess || is_off(Safeguard::Tombstone)) {
         return Decision::Settled(Outcome::Removed);
     }
     let key = RowKey::of(&target.dataset_id, target.partitions, &hint.uri);

@@ -19,6 +19,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use super::attributes::{Compared, compare_listed, compares_tags, hints_of_other_tags};
 use super::hint::{Hint, Outcome};
 use super::reconcile::{Target, reconcile};
 use super::split::{list, split};
@@ -280,6 +281,7 @@ async fn page_of(ctx: &Context, run: &Run, segment: &Segment) -> Result<Page> {
                 size: object.size().unwrap_or(0),
                 modified: object.last_modified().map_or(0, |time| time.secs()),
                 version: None,
+                class: object.storage_class().map(|class| class.as_str().to_owned()),
             };
             (key, source)
         })
@@ -313,6 +315,7 @@ async fn compare(
 ) -> Result<Difference> {
     let after = segment.checkpoint.as_str().max(cut_last(&run.prefix));
     let (low, high) = RowKey::sort_range(&run.bucket, after, page.upto.as_deref());
+    let with_tags = compares_tags(ctx, target);
     let partitions = futures::stream::iter(0..target.partitions)
         .map(|partition| {
             let range = Range {
@@ -320,7 +323,8 @@ async fn compare(
                 partition,
                 low: low.as_str(),
                 high: high.as_str(),
-                columns: Columns::Heads,
+                // The tags are in the record.
+                columns: if with_tags { Columns::All } else { Columns::Heads },
                 limit: None,
             };
             rows_of(ctx, range)
@@ -350,23 +354,27 @@ async fn compare(
     let mut new: HashMap<&str, &Source> =
         page.objects.iter().map(|(key, source)| (key.as_str(), source)).collect();
     let mut difference = Difference::default();
+    let mut same = Vec::new();
     for row in rows {
         let uri = row.uri();
         if uri.bucket != run.bucket || !in_range(&uri.key) {
             continue;
         }
         match new.remove(uri.key.as_str()) {
-            Some(listed) => {
-                let same = row.source.as_ref().is_some_and(|source| source.same_object(listed));
-                let settled = row.status != Status::Tombstone && row.failed_attempts.is_none();
-                if !(same && settled) {
-                    difference.hints.push(Hint { listed: Some(listed.clone()), ..Hint::new(uri) });
-                }
-            }
+            Some(listed) => match compare_listed(&row, listed) {
+                Compared::Same if with_tags => same.push(row),
+                Compared::Same => {}
+                compared => difference.hints.push(Hint {
+                    listed: Some(listed.clone()),
+                    attributes: compared == Compared::OtherAttributes,
+                    ..Hint::new(uri)
+                }),
+            },
             None if row.status == Status::Tombstone => {}
             None => difference.missing.push(Hint::new(uri)),
         }
     }
+    difference.hints.extend(hints_of_other_tags(ctx, same).await);
     let mut new: Vec<_> = new.into_iter().collect();
     new.sort_unstable_by_key(|(key, _)| *key);
     for (key, listed) in new {

@@ -10,7 +10,7 @@
 
 use aws_sdk_s3::types::EncodingType;
 
-use super::events::decode_key;
+use super::notification::decode_key;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
@@ -179,10 +179,16 @@ pub(super) async fn list(
         .map_err(|error| Error::unavailable(aws_sdk_s3::error::DisplayErrorContext(&error).to_string()))?;
     let objects = reply.contents.unwrap_or_default();
     Ok(Listing {
-        keys: objects.iter().filter_map(|object| object.key()).map(decode_key).collect(),
+        keys: objects.iter().filter_map(|object| object.key()).map(listed_key).collect(),
         objects,
         truncated: reply.is_truncated.unwrap_or(false),
     })
+}
+
+/// A key of a listing. Storage encodes what XML cannot carry; what is no UTF-8
+/// even so, no request can name.
+fn listed_key(key: &str) -> String {
+    decode_key(key).unwrap_or_else(|_| key.to_owned())
 }
 
 #[cfg(test)]

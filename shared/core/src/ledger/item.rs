@@ -17,13 +17,14 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::row::{Origin, Row, Source, Status, UserFields};
+use super::row::{Origin, Row, STANDARD, Source, Status, UserFields};
 use crate::error::{Error, Result};
 
 type Item = HashMap<String, AttributeValue>;
 
 /// Status, origin, created, updated (after created), source, sequencer, failed
-/// attempts. New members go to the end.
+/// attempts, storage class (empty: `STANDARD`). New members go to the end, so
+/// that the heads of older versions are still read.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head(
     Status,
@@ -33,6 +34,7 @@ struct Head(
     Option<(String, i64, i64, Option<String>)>,
     Option<String>,
     #[serde(default)] Option<u32>,
+    #[serde(default)] Option<String>,
 );
 
 impl Row {
@@ -53,6 +55,11 @@ impl Row {
             source,
             self.seq.clone(),
             self.failed_attempts,
+            // Almost every object has this class: it is stored in two bytes.
+            self.source.as_ref().and_then(|source| source.class.as_deref()).map(|class| match class {
+                STANDARD => String::new(),
+                class => class.to_owned(),
+            }),
         );
         let head = serde_json::to_string(&head).map_err(Error::internal)?;
         let mut item = Item::from([
@@ -102,8 +109,9 @@ impl Row {
             }
         }
         let missing = |name: &str| Error::internal(format!("a row has no {name}"));
-        let Head(status, origin, created, updated, source, seq, failed_attempts) =
+        let Head(status, origin, created, updated, source, seq, failed_attempts, class) =
             parts.head.ok_or_else(|| missing("h"))?;
+        let class = class.map(|class| if class.is_empty() { STANDARD.to_owned() } else { class });
         Ok(Self {
             pk: parts.pk.ok_or_else(|| missing("PK"))?,
             sk: parts.sk.ok_or_else(|| missing("SK"))?,
@@ -112,7 +120,13 @@ impl Row {
             ttl: parts.ttl,
             meta: parts.meta,
             seq,
-            source: source.map(|(etag, size, modified, version)| Source { etag, size, modified, version }),
+            source: source.map(|(etag, size, modified, version)| Source {
+                etag,
+                size,
+                modified,
+                version,
+                class,
+            }),
             status,
             origin,
             user: parts.user,
@@ -158,7 +172,15 @@ mod tests {
         full.seq = Some("0A".into());
         full.status = Status::UserDeleted;
         full.origin = Origin::Manual;
-        full.source = Some(Source { etag: "e\"".into(), size: 7, modified: -1, version: Some("v".into()) });
+        full.source = Some(Source {
+            etag: "e\"".into(),
+            size: 7,
+            modified: -1,
+            version: Some("v".into()),
+            class: Some("GLACIER".into()),
+        });
+        let mut standard = row();
+        standard.source = Some(Source { class: Some(STANDARD.into()), ..Source::default() });
         full.failed_attempts = Some(2);
         full.ttl = Some(9);
         let input = r#"{"URI":"oss://bucket/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#;
@@ -166,7 +188,7 @@ mod tests {
         let record: Map<String, Value> =
             serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
         full.set_metadata(&record).unwrap();
-        for row in [plain, full] {
+        for row in [plain, full, standard] {
             let back = Row::from_item(row.to_item().unwrap()).unwrap();
             assert_eq!(back, row);
         }
@@ -185,12 +207,20 @@ mod tests {
 
     #[test]
     fn heads_of_today_are_read_for_ever() {
-        let stored = r#"["l","a",1,2,["e",3,4,null],"0A"]"#;
-        let mut item = row().to_item().unwrap();
-        item.insert("h".into(), AttributeValue::S(stored.into()));
-        let row = Row::from_item(item).unwrap();
-        assert_eq!((row.status, row.created, row.updated), (Status::Live, 1, 3));
-        assert_eq!(row.source.unwrap().size, 3);
-        assert_eq!((row.seq.as_deref(), row.failed_attempts), (Some("0A"), None));
+        let table = [
+            (r#"["l","a",1,2,["e",3,4,null],"0A"]"#, None, None),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5]"#, Some(5), None),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",null,"GLACIER"]"#, None, Some("GLACIER")),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",null,""]"#, None, Some(STANDARD)),
+        ];
+        for (stored, failed_attempts, class) in table {
+            let mut item = row().to_item().unwrap();
+            item.insert("h".into(), AttributeValue::S(stored.into()));
+            let row = Row::from_item(item).unwrap();
+            assert_eq!((row.status, row.created, row.updated), (Status::Live, 1, 3), "{stored}");
+            let source = row.source.unwrap();
+            assert_eq!((source.size, source.class.as_deref()), (3, class), "{stored}");
+            assert_eq!((row.seq.as_deref(), row.failed_attempts), (Some("0A"), failed_attempts), "{stored}");
+        }
     }
 }

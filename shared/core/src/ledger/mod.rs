@@ -12,4 +12,5 @@ mod row;
 
 pub use commit::{Change, Committed, commit};
 pub use read::{Columns, Range, purge_partition, range_partition, read_rows};
+pub(crate) use row::STANDARD;
 pub use row::{Origin, Row, RowKey, Source, Status, UserFields};

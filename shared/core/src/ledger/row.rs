@@ -81,8 +81,7 @@ impl RowKey {
     }
 }
 
-/// What object storage said of the version that a row describes. Two that are
-/// equal mean: nothing changed.
+/// What object storage said of the version that a row describes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The ETag, without quotes.
@@ -97,12 +96,32 @@ pub struct Source {
     /// Version id, in versioned buckets.
     #[serde(rename = "v", skip_serializing_if = "Option::is_none", default)]
     pub version: Option<String>,
+    /// Storage class, `STANDARD` included. Listings tell it, and it changes
+    /// without new content. `None`: not known, as in rows of older versions and
+    /// listings of storage that has no classes.
+    #[serde(rename = "c", skip_serializing_if = "Option::is_none", default)]
+    pub class: Option<String>,
 }
+
+/// The storage class that headers leave out.
+pub(crate) const STANDARD: &str = "STANDARD";
 
 impl Source {
     /// Whether both describe the same content. Listings do not tell versions.
     pub fn same_object(&self, other: &Self) -> bool {
         self.etag == other.etag && self.size == other.size && self.modified == other.modified
+    }
+
+    /// Whether `present` has another storage class than this row remembers. A
+    /// class that one of the two does not know is no difference, with one
+    /// exception: a row without a class is read again once where its object is
+    /// not `STANDARD`, because nobody else would notice that it changed.
+    pub fn has_other_class(&self, present: &Self) -> bool {
+        match (&self.class, &present.class) {
+            (Some(remembered), Some(present)) => remembered != present,
+            (None, Some(present)) => present != STANDARD,
+            (_, None) => false,
+        }
     }
 }
 
@@ -184,7 +203,8 @@ pub struct Row {
     pub long_key: Option<String>,
     /// Optimistic lock; grows with every write.
     pub rev: i64,
-    /// The latest S3 sequencer that was heeded.
+    /// The latest sequencer of an event of content that was processed. Events of
+    /// tags, access and storage class never move it.
     pub seq: Option<String>,
     /// The version of the object that it describes.
     pub source: Option<Source>,
@@ -308,6 +328,23 @@ mod tests {
         let keys = ["a", "a b", "a/b", "a0", "b", "é", "文"];
         let sorted: Vec<String> = keys.iter().map(|k| sort_key("bucket", k)).collect();
         assert!(sorted.is_sorted());
+    }
+
+    #[test]
+    fn classes_differ_only_where_both_are_known() {
+        let of = |class: Option<&str>| Source { class: class.map(str::to_owned), ..Source::default() };
+        let table = [
+            (Some("STANDARD"), Some("STANDARD"), false),
+            (Some("STANDARD"), Some("GLACIER"), true),
+            (Some("GLACIER"), Some("STANDARD"), true),
+            (Some("GLACIER"), None, false),
+            (None, Some("STANDARD"), false),
+            (None, Some("GLACIER"), true),
+            (None, None, false),
+        ];
+        for (row, listed, other) in table {
+            assert_eq!(of(row).has_other_class(&of(listed)), other, "{row:?} {listed:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub struct Template {
     /// Operators of the template that this product does not have. They are
     /// named in `Reason`, never passed over in silence.
     pub lacking: &'static [&'static str],
+    /// Whether scans for differences read the tags of objects that have not
+    /// changed: one request for each. Other templates learn of tags by events.
+    pub tags_by_scan: bool,
 }
 
 impl Template {
@@ -36,7 +39,7 @@ const ALL: Features = Features::all();
 const NONE: Features = Features::none();
 
 const fn template(features: Features, lacking: &'static [&'static str]) -> Template {
-    Template { features, lacking }
+    Template { features, lacking, tags_by_scan: false }
 }
 
 /// The official templates. An empty id and `DefaultId` run everything there
@@ -45,7 +48,8 @@ pub const TEMPLATES: &[(&str, Template)] = &[
     ("", template(ALL, &[])),
     ("DefaultId", template(ALL, &[])),
     ("Official:DefaultEmptyId", template(NONE, &[])),
-    ("Official:OSSBasicMeta", template(NONE, &[])),
+    // The template of what storage knows: its tags are kept right by scans too.
+    ("Official:OSSBasicMeta", Template { tags_by_scan: true, ..template(NONE, &[]) }),
     ("Official:MediaMeta", template(Features { document: false, archive: false, ..ALL }, &[])),
     (
         "Official:ImageManagement",
