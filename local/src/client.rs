@@ -130,6 +130,41 @@ impl Api {
         }
     }
 
+    /// Calls an operation that must succeed; gives its reply.
+    ///
+    /// # Errors
+    /// With the code and message of the API where it refuses, and as [`Api::call`].
+    pub async fn ask(&self, action: &str, params: Value) -> anyhow::Result<Value> {
+        let Value::Object(params) = params else { bail!("parameters must be an object") };
+        let reply = self.call(action, &params).await?;
+        if reply.status != 200 {
+            let text = |name: &str| reply.body.get(name).and_then(Value::as_str).unwrap_or_default();
+            bail!("{action}: {}: {}", text("Code"), text("Message"));
+        }
+        Ok(reply.body)
+    }
+
+    /// The items of a list operation, over all its pages; `items` is the member of
+    /// the reply that has them.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub async fn all(&self, action: &str, mut params: Value, items: &str) -> anyhow::Result<Vec<Value>> {
+        let mut all = Vec::new();
+        loop {
+            let mut reply = self.ask(action, params.clone()).await?;
+            if let Some(Value::Array(page)) = reply.get_mut(items).map(Value::take) {
+                all.extend(page);
+            }
+            match (reply.get("NextToken").and_then(Value::as_str), params.as_object_mut()) {
+                (Some(token), Some(params)) if !token.is_empty() => {
+                    params.insert("NextToken".into(), Value::from(token));
+                }
+                _ => return Ok(all),
+            }
+        }
+    }
+
     /// The reply to one call, and how long to wait before the next if it says so.
     async fn call_once(&self, action: &str, params: &Params) -> anyhow::Result<(Reply, Option<Duration>)> {
         let uri: http::Uri = self.endpoint.parse().with_context(|| format!("{} is no URL", self.endpoint))?;

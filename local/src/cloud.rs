@@ -77,6 +77,10 @@ pub fn local_config() -> Config {
     let mut config = Config::from_env();
     config.object_queue_arn = Some(OBJECT_QUEUE.into());
     config.s3_path_style = true;
+    if std::env::var_os("MEDIADEX_GUARD_CONFIRM_SECONDS").is_none() {
+        // The file system itself says what is in a folder: asked twice, it is believed.
+        config.guard_confirm = Some(300);
+    }
     if std::env::var_os("MEDIADEX_SCAN_SEGMENTS").is_none() {
         // Two cores: more segments only take each other's turns.
         config.scan_segments = 4;

@@ -3,6 +3,7 @@
 //! functions run, and drives scans and events as queue and state machine would.
 
 pub mod bench;
+pub mod bindings;
 pub mod client;
 pub mod cloud;
 pub mod cost;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, DEFAULT_KEY, StateDir, local_config};
 use mediadex::up::UpOptions;
-use mediadex::{DEFAULT_PORT, bench, cost, folders, inspect, keys, load, redrive, search, up};
+use mediadex::{DEFAULT_PORT, bench, bindings, cost, folders, inspect, keys, load, redrive, search, up};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
@@ -39,6 +39,8 @@ enum Command {
     Keys(Keys),
     /// Try again what could not be read.
     Redrive(Redrive),
+    /// Have stopped bindings go on, and remove what they hold back.
+    Resume(Resume),
     /// Print what an index costs in AWS, item by item.
     Cost(cost::Cost),
     /// Write objects to a local cloud of its own, kill it, and check its index.
@@ -101,6 +103,14 @@ struct Redrive {
     target: Target,
 }
 
+#[derive(Args)]
+struct Resume {
+    #[command(flatten)]
+    args: bindings::ResumeArgs,
+    #[command(flatten)]
+    target: Target,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = match &cli.command {
@@ -123,6 +133,7 @@ fn main() -> ExitCode {
             Command::Inspect(args) => inspect::run(args).await,
             Command::Keys(args) => run_keys(args).await,
             Command::Redrive(args) => run_redrive(args).await,
+            Command::Resume(args) => run_resume(args).await,
             Command::Cost(args) => run_cost(&args),
             Command::Load(args) => run_load(args).await,
             Command::Bench(bench) => bench::run(bench).await.map(|()| ExitCode::SUCCESS),
@@ -180,6 +191,12 @@ async fn run_load(args: load::LoadArgs) -> anyhow::Result<ExitCode> {
 #[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn run_redrive(command: Redrive) -> anyhow::Result<ExitCode> {
     println!("{}", redrive::redrive(command.args, command.target.api()).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
+async fn run_resume(command: Resume) -> anyhow::Result<ExitCode> {
+    println!("{}", bindings::resume(command.args, command.target.api()).await?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use mediadex_core::ingest::{ScanStep, SegmentRef, StepReply, run_step};
-use mediadex_core::state::{Run, RunKind};
+use mediadex_core::model::Timestamp;
+use mediadex_core::state::{Held, Run, RunKind};
 use mediadex_core::{Context, Error, model};
 use tokio_util::sync::CancellationToken;
 
@@ -16,17 +18,35 @@ const BESIDE: usize = 2;
 /// killed does not keep its successor waiting.
 const HOLDER: &str = "local";
 
+/// Seconds after removals were held back at which the bucket is looked at again,
+/// whatever the configuration: the events of a move may come after the scan that
+/// found its files missing.
+const SOON: [i64; 2] = [10, 60];
+/// Seconds between two looks where there is no sooner reason.
+const LATER: i64 = 300;
+
 /// The scans that are under way.
 #[derive(Clone)]
 pub struct Scans {
     ctx: Context,
     stop: CancellationToken,
     running: Arc<Mutex<HashSet<String>>>,
+    /// Bindings that will be looked at again, as dataset id and bucket.
+    waiting: Arc<Mutex<HashSet<(String, String)>>>,
+}
+
+/// Seconds until a binding that holds removals back is looked at again.
+fn until_next_look(held: &Held, now: i64, confirm: Option<i64>) -> i64 {
+    if !held.complete {
+        return LATER;
+    }
+    let looks = SOON.into_iter().chain(confirm.map(|seconds| seconds + 1));
+    looks.map(|after| held.since + after - now).filter(|pause| *pause > 0).min().unwrap_or(LATER)
 }
 
 impl Scans {
     pub(crate) fn new(ctx: Context, stop: CancellationToken) -> Self {
-        Self { ctx, stop, running: Arc::default() }
+        Self { ctx, stop, running: Arc::default(), waiting: Arc::default() }
     }
 
     /// Drives a run in the background, unless it is driven already.
@@ -62,9 +82,43 @@ impl Scans {
         }
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = self.steps(run) => {}
+            () = self.steps(run) => self.look_again(run).await,
         }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+    }
+
+    /// Where the binding of a run holds removals back, looks at the bucket again
+    /// after a while. A process that ends meanwhile scans at its next start.
+    async fn look_again(&self, run: &str) {
+        let Ok(run) = self.ctx.db.run(run).await else { return };
+        let Ok(binding) = self.ctx.db.binding(&run.dataset_id, &run.bucket).await else { return };
+        let Some(held) = binding.held.as_ref().filter(|_| binding.follows()) else { return };
+        let place = (run.dataset_id.clone(), run.bucket.clone());
+        if !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
+            return;
+        }
+        let now = Timestamp::now().seconds();
+        let pause = until_next_look(held, now, self.ctx.config.guard_confirm).unsigned_abs();
+        tokio::spawn(self.clone().difference_after(Duration::from_secs(pause), run, place));
+    }
+
+    /// Boxed: a look may lead to the next one.
+    fn difference_after(self, pause: Duration, run: Run, place: (String, String)) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+            // Resumed or stopped meanwhile: there is nothing to look at.
+            match self.ctx.db.binding(&run.dataset_id, &run.bucket).await {
+                Ok(binding) if binding.follows() && binding.held.is_some() => {}
+                _ => return,
+            }
+            if let Err(error) = self.difference(&run.project, &run.dataset, &run.bucket, "").await {
+                tracing::warn!(bucket = run.bucket, error = %error.internal_text(), "a bucket was not looked at again");
+            }
+        })
     }
 
     async fn steps(&self, run: &str) {
@@ -109,5 +163,40 @@ impl Scans {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_back_is_looked_at_soon_then_when_it_may_go_then_now_and_then() {
+        let held = Held {
+            since: 1000,
+            at: 0,
+            missing: 1,
+            moved: 0,
+            files: 1,
+            limit: 0,
+            used: 0,
+            hours: 24,
+            complete: true,
+            until: None,
+        };
+        let table = [
+            (1000, Some(300), 10),
+            (1009, Some(300), 1),
+            (1010, Some(300), 50),
+            (1061, Some(300), 240),
+            (1301, Some(300), LATER),
+            (1001, Some(2), 2),
+            (1061, None, LATER),
+        ];
+        for (now, confirm, pause) in table {
+            assert_eq!(until_next_look(&held, now, confirm), pause, "at {now} with {confirm:?}");
+        }
+        let incomplete = Held { complete: false, ..held };
+        assert_eq!(until_next_look(&incomplete, 1000, Some(300)), LATER);
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use mediadex_core::operation::Params;
 use serde_json::{Value, json};
 
+use crate::bindings::bindings;
 use crate::client::{Api, Target};
 use crate::up::PROJECT;
 use crate::{find, table};
@@ -101,11 +102,25 @@ pub async fn run(args: Find) -> anyhow::Result<ExitCode> {
     } else {
         files(&args, &mut asking).await?;
     }
+    warn(&asking.api, &args.project, &args.dataset).await;
     if args.stats {
         let Cost { units, calls, milliseconds } = asking.cost;
         eprintln!("{units} read units in {calls} calls of the store, {milliseconds:.1} ms");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says on stderr where the index may differ from the buckets. A key that may not
+/// ask gets its answer without.
+async fn warn(api: &Api, project: &str, dataset: &str) {
+    match bindings(api, project, dataset).await {
+        Ok(found) => {
+            for warning in found.iter().filter_map(|binding| binding.warning(dataset)) {
+                eprintln!("warning: {warning}");
+            }
+        }
+        Err(error) => tracing::debug!(error = format!("{error:#}"), "the bindings were not looked at"),
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "what was found is what was asked for")]

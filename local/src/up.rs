@@ -15,6 +15,7 @@ use mediadex_core::{Code, Context, Error};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::bindings::BoundBucket;
 use crate::cloud::{Cloud, CloudOptions, StateDir};
 use crate::folders::{self, Folder};
 
@@ -46,6 +47,11 @@ pub struct Indexed {
     /// Their bytes.
     #[serde(skip)]
     pub bytes: i64,
+    /// The state of its binding: `Running` where the folder is followed.
+    pub state: BindingState,
+    /// What keeps the index from being the folder; absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 fn text(error: Error) -> anyhow::Error {
@@ -113,12 +119,15 @@ pub async fn index(cloud: &Cloud, named: &[Folder]) -> anyhow::Result<Vec<Indexe
         result.with_context(|| format!("the folder {} could not be indexed", folder.path.display()))?;
         let dataset = ctx.db.dataset(PROJECT, &folder.dataset).await.map_err(text)?;
         let counts = ctx.db.counts(&dataset.id, dataset.shards).await.map_err(text)?;
+        let binding = ctx.db.binding(&dataset.id, &folder.bucket).await.map_err(text)?.view();
         indexed.push(Indexed {
             dataset: folder.dataset.clone(),
             bucket: folder.bucket.clone(),
             dir: folder.path.display().to_string(),
             files: counts.files,
             bytes: counts.bytes,
+            state: binding.state,
+            warning: BoundBucket::from(&binding).warning(&folder.dataset),
         });
     }
     Ok(indexed)
@@ -138,10 +147,8 @@ async fn index_one(cloud: &Cloud, folder: &Folder) -> anyhow::Result<()> {
         let binding = ctx.db.binding(&dataset.id, &folder.bucket).await.map_err(text)?;
         match (binding.state, binding.phase) {
             (BindingState::Running, BindingPhase::IncrementalScanning) => break,
-            (BindingState::Stopped | BindingState::Failed, _) if !is_new => {
-                eprintln!("the binding of {uri} is {:?}: {}", binding.state, binding.reason);
-                return Ok(());
-            }
+            // What `up` says at its end.
+            (BindingState::Stopped | BindingState::Failed, _) if !is_new => return Ok(()),
             (BindingState::Stopped | BindingState::Failed, _) => bail!("{}", binding.reason),
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
@@ -300,8 +307,18 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
             one.dir
         );
     }
+    for warning in indexed.iter().filter_map(|one| one.warning.as_ref()) {
+        eprintln!("warning: {warning}");
+    }
     if !indexed.is_empty() {
-        eprintln!("indexed in {:.1} s; changes of the folders are followed", took.as_secs_f64());
+        let is_followed =
+            |one: &&Indexed| one.state != BindingState::Stopped && one.state != BindingState::Failed;
+        let followed = match indexed.iter().filter(is_followed).count() {
+            0 => "changes of the folders are not followed",
+            all if all == indexed.len() => "changes of the folders are followed",
+            _ => "changes of the other folders are followed",
+        };
+        eprintln!("indexed in {:.1} s; {followed}", took.as_secs_f64());
     }
     let dataset = indexed.first().map_or("DATASET", |one| one.dataset.as_str());
     eprintln!("next, in another terminal:");

@@ -152,7 +152,8 @@ async fn every_function_runs_its_sample_event() {
     assert_eq!(task["Status"], json!("Succeeded"), "{task}");
     ran.push("get-task");
 
-    let samples = ["on-object-event", "on-object-event-sqs", "on-object-event-sns", "on-object-event-eventbridge"];
+    let samples =
+        ["on-object-event", "on-object-event-sqs", "on-object-event-sns", "on-object-event-eventbridge"];
     for name in samples {
         let reply = lambda
             .invoke("on-object-event", &event(name))
@@ -168,7 +169,8 @@ async fn every_function_runs_its_sample_event() {
     let error = lambda.invoke("on-object-event", &partly).await.unwrap_err();
     assert_eq!(error["errorType"], json!("InvalidArgument"), "{error}");
     assert!(error["errorMessage"].as_str().unwrap().contains("Records[0]"), "{error}");
-    let new = json!({"ProjectName": "local", "DatasetName": "demo", "URI": "oss://demo-bucket/photos/new.jpg"});
+    let new =
+        json!({"ProjectName": "local", "DatasetName": "demo", "URI": "oss://demo-bucket/photos/new.jpg"});
     assert_eq!(lambda.invoke("get-file-meta", &new).await.unwrap()["Files"][0]["Size"], json!(3));
     ran.push("on-object-event");
     let reply = lambda.sample("on-work").await.unwrap();

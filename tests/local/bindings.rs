@@ -141,36 +141,112 @@ async fn cleanup_removes_only_what_the_binding_made() {
     local.cloud.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_guard_stops_a_scan_that_would_remove_too_much() {
+fn held(reply: &Value) -> Option<Value> {
+    (reply["Binding"]["State"] == json!("Retrying")).then(|| reply["Binding"].clone())
+}
+
+/// A dataset of ten files, of which so many vanish while nobody looks.
+async fn with_missing(
+    confirm: Option<i64>,
+    missing: usize,
+    meanwhile: impl AsyncFnOnce(&Local),
+) -> (Local, Value) {
     let local = Local::with(|config| {
-        config.guard_floor = 3;
-        config.guard_share = 0.5;
+        (config.guard_floor, config.guard_share, config.guard_confirm) = (3, 0.5, confirm);
     })
     .await;
     local.make_dataset("p", "d").await;
     local.make_bucket("bucket").await;
     for number in 0..10 {
-        local.put("bucket", &format!("k{number}"), b"1").await;
+        local.put("bucket", &format!("k{number}"), number.to_string().as_bytes()).await;
     }
     local.bind("p", "d", "bucket").await;
     local.call("StopBinding", binding("bucket")).await;
-    for number in 0..8 {
+    meanwhile(&local).await;
+    for number in 0..missing {
         local.delete("bucket", &format!("k{number}")).await;
     }
     local.call("ResumeBinding", binding("bucket")).await;
-    let stopped = local
-        .until("the guard stops the scan", || async {
+    let reply = local
+        .until("the scan has ended", || async {
             let reply = local.call("GetBinding", binding("bucket")).await;
-            (reply["Binding"]["State"] == json!("Stopped")).then_some(reply)
+            (reply["Binding"]["Phase"] == json!("IncrementalScanning")
+                && ["Running", "Retrying"].iter().any(|state| reply["Binding"]["State"] == *state))
+            .then_some(reply)
         })
         .await;
-    let reason = stopped["Binding"]["Reason"].as_str().unwrap();
-    assert!(reason.contains("8 or more indexed files are missing"), "{reason}");
-    assert_eq!(local.counts("p", "d").await.0, 10, "nothing was removed");
+    (local, reply)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_meets_the_guard_removes_nothing_and_goes_on() {
+    let (local, reply) =
+        with_missing(None, 8, async |local| local.put("bucket", "new", b"new content").await).await;
+    let held = held(&reply).unwrap_or_else(|| panic!("{reply}"));
+    let reason = held["Reason"].as_str().unwrap();
+    assert!(
+        reason.contains("8 of 11 indexed files are missing from the bucket, more than the 6"),
+        "{reason}"
+    );
+    assert_eq!(local.counts("p", "d").await.0, 11, "what is new is indexed, and nothing was removed");
+    let listed = local.call("ListBindings", json!({"ProjectName": "p", "DatasetName": "d"})).await;
+    assert_eq!(listed["Bindings"][0]["State"], json!("Retrying"));
+    // Events are heard all the time.
+    local.put("bucket", "newer", b"1").await;
+    local.delete("bucket", "k9").await;
+    local.until("events are heard", || async { (local.counts("p", "d").await.0 == 11).then_some(()) }).await;
+    // Stopped and resumed by a caller who was not told of it: still held back.
+    local.call("StopBinding", binding("bucket")).await;
+    local.call("ResumeBinding", binding("bucket")).await;
+    local
+        .until("the scan has ended", || async {
+            let reply = local.call("GetBinding", binding("bucket")).await;
+            (reply["Binding"]["State"] == json!("Retrying")).then_some(())
+        })
+        .await;
+    assert_eq!(local.counts("p", "d").await.0, 11);
     // Resumed, the removal is meant.
     local.call("ResumeBinding", binding("bucket")).await;
-    local.until_scanned("p", "d", "bucket").await;
+    local.until_files("p", "d", &["k8", "new", "newer"]).await;
+    local
+        .until("nothing is held back", || async {
+            let reply = local.call("GetBinding", binding("bucket")).await;
+            (reply["Binding"]["State"] == json!("Running")
+                && reply["Binding"]["Phase"] == json!("IncrementalScanning"))
+            .then_some(())
+        })
+        .await;
+    assert_eq!(local.fail("ResumeBinding", binding("bucket")).await, (409, "StatusConflict".into()));
+    local.cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_were_moved_are_not_missing() {
+    // Eight of ten are gone, and their contents are there under other keys.
+    let (local, reply) = with_missing(None, 8, async |local| {
+        for number in 0..8 {
+            local.put("bucket", &format!("moved/k{number}"), number.to_string().as_bytes()).await;
+        }
+    })
+    .await;
+    assert_eq!(reply["Binding"]["State"], json!("Running"), "{reply}");
+    local
+        .until("the rows have moved", || async { (local.counts("p", "d").await.0 == 10).then_some(()) })
+        .await;
+    local.cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_shows_the_same_twice_is_believed() {
+    let (local, reply) = with_missing(Some(1), 8, async |_| {}).await;
+    let reason = held(&reply).unwrap()["Reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("so does a complete scan after"), "{reason}");
     local.until_files("p", "d", &["k8", "k9"]).await;
+    local
+        .until("nothing is held back", || async {
+            let reply = local.call("GetBinding", binding("bucket")).await;
+            (reply["Binding"]["State"] == json!("Running")).then_some(())
+        })
+        .await;
     local.cloud.shutdown().await;
 }

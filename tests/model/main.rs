@@ -11,6 +11,7 @@ mod aws;
 mod bucket;
 mod clock;
 mod events;
+mod guard;
 mod operations;
 mod run;
 mod steps;
@@ -28,8 +29,16 @@ const SHARED: u64 = 1;
 /// Runs where nothing else is asked for.
 const RUNS: u64 = 600;
 
-/// Runs seeds from one on, on both cores; gives the first that fail.
-fn runs(from: u64, number: u64, off: Option<Safeguard>, enough: usize) -> Vec<(u64, String)> {
+/// Plays the world of a seed.
+type Play = fn(u64, &Database, Option<Safeguard>) -> Result<(), String>;
+
+/// How many worlds the environment asks for.
+fn asked(default: u64) -> u64 {
+    std::env::var("MEDIADEX_MODEL_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Plays the worlds of seeds from one on, on both cores; gives the first that fail.
+fn runs_of(play: Play, from: u64, number: u64, off: Option<Safeguard>, enough: usize) -> Vec<(u64, String)> {
     let next = std::sync::atomic::AtomicU64::new(from);
     let failed = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -42,7 +51,7 @@ fn runs(from: u64, number: u64, off: Option<Safeguard>, enough: usize) -> Vec<(u
                     }
                     let database = database();
                     for seed in start..(start + SHARED).min(from + number) {
-                        if let Err(wrong) = run::run(seed, &database, off) {
+                        if let Err(wrong) = play(seed, &database, off) {
                             failed.lock().unwrap().push((seed, wrong));
                         }
                     }
@@ -73,7 +82,7 @@ fn random_worlds_end_well() {
         (Some(seed), None) => (seed, 1),
         (seed, number) => (seed.unwrap_or(0), number.unwrap_or(RUNS)),
     };
-    let failed = runs(from, number, None, 5);
+    let failed = runs_of(run::run, from, number, None, 5);
     for (seed, wrong) in &failed {
         eprintln!("MEDIADEX_MODEL_SEED={seed}: {wrong}");
     }
@@ -86,7 +95,7 @@ fn each_safeguard_is_needed() {
     for safeguard in
         [Safeguard::Tombstone, Safeguard::Rev, Safeguard::Sequencer, Safeguard::Lease, Safeguard::Guard]
     {
-        let failed = runs(0, 4000, Some(safeguard), 1);
+        let failed = runs_of(run::run, 0, 4000, Some(safeguard), 1);
         let (seed, wrong) = failed.first().unwrap_or_else(|| panic!("{safeguard:?} is not needed"));
         println!(
             "without {safeguard:?} seed {seed} ends wrong: {}",

@@ -302,7 +302,7 @@ impl Machine {
 
     /// Walks a run until it has ended; whether it came to that.
     async fn run(&self, run: &str) -> bool {
-        // Once more where it made room, and no oftener.
+        // Once more for what is gone, once more where it made room, and no oftener.
         for _ in 0..3 {
             match self.walk(run).await {
                 Some(false) => {}

@@ -49,10 +49,16 @@ pub struct Config {
     pub scan_page: i32,
     /// Objects that are read beside each other in one batch.
     pub read_concurrency: usize,
-    /// Share of a dataset's files, 0 to 1, that one scan may remove before it stops.
+    /// Share of a dataset's files, 0 to 1, that the scans of a binding may remove in
+    /// a period.
     pub guard_share: f64,
-    /// Files that a scan may always remove, whatever the share.
+    /// Files that they may always remove, whatever the share.
     pub guard_floor: i64,
+    /// Seconds of that period.
+    pub guard_period: i64,
+    /// Seconds after which a second complete listing that shows the same is taken
+    /// as proof that files are gone; `None`: only a caller can say so.
+    pub guard_confirm: Option<i64>,
     /// Attempts at one object before it is recorded as failed.
     pub max_attempts: u32,
     /// Seconds that one call of a scan's step may take before it hands on.
@@ -106,6 +112,8 @@ impl Default for Config {
             read_concurrency: 32,
             guard_share: 0.5,
             guard_floor: 1000,
+            guard_period: 86_400,
+            guard_confirm: None,
             max_attempts: 5,
             step_seconds: 600,
             reconcile: Reconcile::Daily,
@@ -166,6 +174,10 @@ impl Config {
             read_concurrency: number("MEDIADEX_READ_CONCURRENCY", base.read_concurrency).clamp(1, 512),
             guard_share: number("MEDIADEX_GUARD_SHARE", base.guard_share).clamp(0.0, 1.0),
             guard_floor: number("MEDIADEX_GUARD_FLOOR", base.guard_floor).max(0),
+            guard_period: number("MEDIADEX_GUARD_PERIOD_SECONDS", base.guard_period).max(1),
+            guard_confirm: text("MEDIADEX_GUARD_CONFIRM_SECONDS")
+                .and_then(|value| value.parse().ok())
+                .filter(|seconds| *seconds > 0),
             max_attempts: number("MEDIADEX_MAX_ATTEMPTS", base.max_attempts).max(1),
             step_seconds: number("MEDIADEX_STEP_SECONDS", base.step_seconds).clamp(1, 800),
             reconcile: match text("MEDIADEX_RECONCILE").as_deref() {

@@ -28,6 +28,14 @@ pub struct Context {
     pub usage: Arc<Usage>,
     services: Arc<Services>,
     keys: Arc<OnceLock<Keys>>,
+    listings: Option<Arc<dyn Listings>>,
+}
+
+/// What the server of the buckets knows of their listings.
+pub trait Listings: Send + Sync {
+    /// Whether the last listing of a bucket showed all that is in it. Folders may
+    /// hold what the process may not read.
+    fn is_complete(&self, bucket: &str) -> bool;
 }
 
 /// What few operations need, built when it is first asked for. A function links
@@ -84,13 +92,25 @@ impl Context {
         let usage = Arc::new(Usage::default());
         let config = Arc::new(config);
         let db = Db::new(dynamodb, &config, Arc::clone(&usage));
-        Self { config, db, usage, services: Arc::new(services), keys: Arc::default() }
+        Self { config, db, usage, services: Arc::new(services), keys: Arc::default(), listings: None }
     }
 
     /// The same context with these access keys.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys: Arc::new(OnceLock::from(keys)), ..self }
+    }
+
+    /// The same context, told by the server of the buckets of their listings.
+    #[must_use]
+    pub fn with_listings(self, listings: Arc<dyn Listings>) -> Self {
+        Self { listings: Some(listings), ..self }
+    }
+
+    /// Whether the last listing of a bucket showed all that is in it. Object storage
+    /// never leaves anything out.
+    pub fn listing_is_complete(&self, bucket: &str) -> bool {
+        self.listings.as_ref().is_none_or(|listings| listings.is_complete(bucket))
     }
 
     /// The same context with counters of its own, which count into those of

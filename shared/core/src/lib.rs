@@ -25,5 +25,5 @@ pub mod telemetry;
 pub mod usage;
 
 pub use config::Config;
-pub use context::Context;
+pub use context::{Context, Listings};
 pub use error::{Code, Error, Result};

@@ -30,8 +30,10 @@ mod on {
         AttributeRev,
         /// Only the holder of its lease works at a segment.
         Lease,
-        /// A scan that finds too much missing stops.
+        /// A scan that finds too much missing removes nothing.
         Guard,
+        /// What scans may remove is one budget for all of them.
+        Budget,
     }
 
     struct Simulation {
@@ -79,6 +81,7 @@ mod without {
         Sequencer,
         Lease,
         Guard,
+        Budget,
     }
 
     pub(crate) const fn now() -> Option<i64> {

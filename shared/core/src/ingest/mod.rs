@@ -5,6 +5,7 @@ mod attributes;
 mod envelope;
 mod estimate;
 mod events;
+mod guard;
 mod hint;
 mod index_task;
 mod notification;

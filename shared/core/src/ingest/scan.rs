@@ -3,14 +3,16 @@
 //!
 //! `plan` splits the key space into segments; `list-segment` walks one of them
 //! page by page beside the ledger and reconciles what is new, changed or
-//! missing; `finish` moves the binding on, or has the run walk once more where it
-//! made room in the dataset after it had refused files. A page's checkpoint is
-//! stored only after everything in it is committed, so a step may die anywhere
-//! and be run again.
+//! missing; `finish` moves the binding on, or has the run walk once more. A page's
+//! checkpoint is stored only after everything in it is committed, so a step may die
+//! anywhere and be run again.
+//!
+//! A guarded run counts in its first walk what is missing and removes nothing. Where
+//! the guard grants it (`guard.rs`), a second walk over those ranges removes it.
+//! A run that made room in the dataset after it had refused files walks once more.
 //!
 //! A listing is never taken as proof that an object is gone: what it misses is
-//! looked up by key, and a run that finds more missing than its guard allows
-//! stops and says so.
+//! looked up by key before it is removed.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{Compared, compare_listed, compares_tags, hints_of_other_tags};
+use super::guard::{self, Verdict};
 use super::hint::{Hint, Outcome};
 use super::reconcile::{Target, reconcile};
 use super::split::{list, split};
@@ -31,7 +34,7 @@ use crate::ledger::{
 };
 use crate::model::{BindingPhase, BindingState, ObjectUri, Timestamp};
 use crate::simulation::{Safeguard, is_off};
-use crate::state::{Dataset, Run, RunKind, RunStatus, Segment};
+use crate::state::{Dataset, Run, RunKind, RunStatus, Segment, Stage, Totals};
 
 /// Seconds after which a segment whose holder is silent can be taken over.
 const LEASE_SECONDS: i64 = 120;
@@ -137,6 +140,12 @@ async fn plan(ctx: &Context, run_id: &str) -> Result<StepReply> {
     }
     let ranges = match run.kind {
         RunKind::Cleanup | RunKind::Purge => vec![(String::new(), String::new()); run.partitions as usize],
+        // What the first walk found missing, and nothing else.
+        RunKind::Full if run.stage == Stage::Remove => {
+            let segments = ctx.db.segments(&run).await?;
+            let missing = |segment: Segment| Some((segment.missing_after?, segment.missing_upto));
+            segments.into_iter().filter_map(missing).collect()
+        }
         RunKind::Full => {
             // Events first: what is uploaded during the scan is not missed then.
             if let Err(error) = crate::bucket::follow(ctx, &run.bucket).await {
@@ -148,12 +157,6 @@ async fn plan(ctx: &Context, run_id: &str) -> Result<StepReply> {
             split(ctx, &run.bucket, &run.prefix, ctx.config.scan_segments).await?
         }
     };
-    if run.kind == RunKind::Full && run.guarded && !run.again {
-        let dataset = ctx.db.dataset(&run.project, &run.dataset).await?;
-        let counts = ctx.db.counts(&dataset.id, dataset.shards).await?;
-        let share = (counts.files as f64 * ctx.config.guard_share).ceil() as i64;
-        run.max_missing = share.max(ctx.config.guard_floor);
-    }
     run.plan = crate::model::run_id();
     let segments: Vec<Segment> = (0u32..)
         .zip(&ranges)
@@ -224,17 +227,22 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
         let mut page = page_of(ctx, run, &segment).await?;
         let difference = compare(ctx, run, &target, &segment, &mut page).await?;
         segment.listed += i64::try_from(page.objects.len()).unwrap_or(0);
-        let missing = segment.missing + i64::try_from(difference.missing.len()).unwrap_or(i64::MAX);
-        if missing > segment.missing && !pass_guard(ctx, run, &segment, missing).await? {
-            return Ok(reply(&run.run, true));
-        }
         ctx.usage.settled(page.objects.len() - difference.hints.len().min(page.objects.len()));
-        // What is gone makes room for what came.
-        let hints = difference.missing.into_iter().chain(difference.hints).collect();
+        let mut hints = difference.forgotten;
+        if removes(ctx, run, &mut segment, difference.missing.len()).await? {
+            // What is gone makes room for what came.
+            hints.extend(difference.missing.into_iter().map(|(hint, _)| hint));
+        } else if !difference.missing.is_empty() {
+            let digests: Vec<u64> = difference.missing.iter().filter_map(|(_, digest)| *digest).collect();
+            ctx.db.keep_missing(run, &segment, &digests).await?;
+            segment.missing += i64::try_from(difference.missing.len()).unwrap_or(i64::MAX);
+            segment.missing_after.get_or_insert(segment.checkpoint.clone());
+            segment.missing_upto = page.upto.clone().unwrap_or_default();
+        }
+        hints.extend(difference.hints);
         if !work_off(ctx, &target, hints, &mut segment).await? {
             return stop(ctx, run).await;
         }
-        segment.missing = missing;
         match &page.upto {
             Some(upto) if *upto != segment.end => segment.checkpoint = upto.clone(),
             _ => segment.done = true,
@@ -299,8 +307,10 @@ async fn page_of(ctx: &Context, run: &Run, segment: &Segment) -> Result<Page> {
 struct Difference {
     /// New and changed objects.
     hints: Vec<Hint>,
-    /// Rows of objects that the page does not have.
-    missing: Vec<Hint>,
+    /// Files that the page does not have, with digests of their content.
+    missing: Vec<(Hint, Option<u64>)>,
+    /// Rows of objects that the page does not have, and that are no files any more.
+    forgotten: Vec<Hint>,
 }
 
 /// Joins a page with the rows of its range, partition by partition. Where the
@@ -371,7 +381,10 @@ async fn compare(
                 }),
             },
             None if row.status == Status::Tombstone => {}
-            None => difference.missing.push(Hint::new(uri)),
+            None if row.status == Status::Live => {
+                difference.missing.push((Hint::new(uri), guard::digest(ctx, run, &row)));
+            }
+            None => difference.forgotten.push(Hint::new(uri)),
         }
     }
     difference.hints.extend(hints_of_other_tags(ctx, same).await);
@@ -410,20 +423,22 @@ fn cut_last(prefix: &str) -> &str {
     }
 }
 
-/// Notes how much of a segment is missing so far, and stops the run where all of
-/// it together is too much.
-async fn pass_guard(ctx: &Context, run: &Run, segment: &Segment, missing: i64) -> Result<bool> {
-    let missing = ctx.db.note_missing(&run.run, segment.index, missing).await?;
-    if run.max_missing < 0 || missing <= run.max_missing || is_off(Safeguard::Guard) {
+/// Whether a run removes the files that a page is missing: not in the first walk of
+/// a guarded one, and in its walk for removals not more than it was granted.
+async fn removes(ctx: &Context, run: &Run, segment: &mut Segment, missing: usize) -> Result<bool> {
+    if !run.guarded {
         return Ok(true);
     }
-    let reason = format!(
-        "the scan stopped: {missing} or more indexed files are missing from the bucket, more than the {} that one scan may remove; ResumeBinding goes on and removes them",
-        run.max_missing
-    );
-    tracing::error!(run = %run.run, bucket = %run.bucket, missing, limit = run.max_missing, "the guard stopped a scan");
-    ctx.db.stop_binding(&run.dataset_id, &run.bucket, &reason, true).await?;
-    ctx.db.end_run(&run.run, RunStatus::Stopped).await?;
+    if run.stage != Stage::Remove || missing == 0 {
+        return Ok(false);
+    }
+    let missing = i64::try_from(missing).unwrap_or(i64::MAX);
+    let (taken, all) = ctx.db.note_taken(&run.run, segment.index, segment.taken + missing).await?;
+    segment.taken = taken;
+    if all <= run.granted || is_off(Safeguard::Guard) {
+        return Ok(true);
+    }
+    tracing::warn!(run = %run.run, bucket = %run.bucket, all, granted = run.granted, "more files are missing than a moment ago; they stay");
     Ok(false)
 }
 
@@ -549,21 +564,18 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     }
     let segments = ctx.db.segments(&run).await?;
     let open = segments.iter().filter(|segment| !segment.done).count();
-    if open > 0 && run.again {
-        // Somebody else walks it once more: whoever asks can help.
+    if open > 0 && run.stage != Stage::Index {
+        // Another driver walks it once more: the caller can help.
         return Ok(reply(run_id, false));
     }
     if open > 0 || segments.len() < run.segments as usize {
         return Err(Error::status_conflict(format!("{open} segment(s) of the scan are not done")));
     }
-    let sum = |part: fn(&Segment) -> i64| segments.iter().map(part).sum::<i64>();
-    let (refused, failed) = (sum(|s| s.refused), sum(|s| s.failed));
-    if run.kind == RunKind::Full && refused > 0 && sum(|s| s.removed) > 0 && !run.again {
-        // What it removed may have made room for what it refused before that.
-        tracing::info!(run = run_id, bucket = %run.bucket, refused, "the scan removed files and found no room for others: once more");
-        ctx.db.walk_again(&run).await?;
+    let totals = totals(&run, Totals::of(&segments));
+    if run.kind == RunKind::Full && end_walk(ctx, &run, totals).await? {
         return Ok(reply(run_id, false));
     }
+    let Totals { listed, indexed, removed, missing, failed, refused } = totals;
     let mut reasons = Vec::new();
     if refused > 0 {
         reasons.push(format!("{refused} object(s) are not indexed: the quota of the dataset is used up"));
@@ -577,14 +589,50 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     tracing::info!(
         run = run_id,
         bucket = %run.bucket,
-        listed = sum(|s| s.listed),
-        indexed = sum(|s| s.indexed),
-        removed = sum(|s| s.removed),
+        listed,
+        indexed,
+        removed,
+        missing,
         failed,
         refused,
         "scan finished"
     );
     Ok(reply(run_id, true))
+}
+
+/// What all walks of a run came to. Each walk counts what it did; what could not be
+/// read or had no room was last seen by the last walk over everything.
+fn totals(run: &Run, walk: Totals) -> Totals {
+    let before = run.before;
+    let sum = Totals {
+        listed: before.listed + walk.listed,
+        indexed: before.indexed + walk.indexed,
+        removed: before.removed + walk.removed,
+        ..walk
+    };
+    match run.stage {
+        Stage::Remove => Totals { failed: before.failed, refused: before.refused, ..sum },
+        Stage::Index | Stage::Fill => sum,
+    }
+}
+
+/// Ends a walk over a bucket; `true` where the run is to walk once more.
+async fn end_walk(ctx: &Context, run: &Run, totals: Totals) -> Result<bool> {
+    let Some(dataset) = dataset_of(ctx, run).await? else { return Ok(false) };
+    if run.stage == Stage::Index && totals.missing > 0 {
+        if guard::decide(ctx, run, &dataset, totals).await? == Verdict::Granted {
+            return Ok(true);
+        }
+    } else if totals.missing == 0 && run.prefix.is_empty() {
+        ctx.db.release_removals(&run.dataset_id, &run.bucket, run.create_time).await?;
+    }
+    if totals.refused > 0 && totals.removed > 0 && run.stage != Stage::Fill {
+        // What it removed may have made room for what it refused before that.
+        tracing::info!(run = %run.run, bucket = %run.bucket, refused = totals.refused, "the scan removed files and found no room for others: once more");
+        ctx.db.walk_again(run, Stage::Fill, totals).await?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -83,8 +83,6 @@ async fn project_scans(ctx: &Context, project: &str, due: &Due) -> Result<u32> {
 }
 
 fn is_due(ctx: &Context, binding: &Binding, due: &Due) -> bool {
-    let follows =
-        binding.state == BindingState::Running && binding.phase == BindingPhase::IncrementalScanning;
     let last = binding.reconciled.max(binding.update_time.seconds());
     let period = binding.reconcile.unwrap_or(ctx.config.reconcile).seconds();
     let has_come = period.is_some_and(|period| Timestamp::now().seconds() - last >= period - SLACK);
@@ -92,7 +90,7 @@ fn is_due(ctx: &Context, binding: &Binding, due: &Due) -> bool {
         Due::ByClock => has_come,
         Due::AllBut(buckets) => !buckets.contains(&binding.bucket),
     };
-    follows && is_due
+    binding.follows() && is_due
 }
 
 async fn begin(ctx: &Context, dataset: &Dataset, binding: &Binding) -> Result<bool> {
@@ -105,15 +103,17 @@ async fn begin(ctx: &Context, dataset: &Dataset, binding: &Binding) -> Result<bo
     Ok(true)
 }
 
-/// Begins the full scan of a binding anew whose run has ended without it: the
-/// write of the binding came later than the run's look at it.
+/// Begins the full scan of a binding again whose run has ended without it: the
+/// write of the binding came later than the run's look at it. So it does for one
+/// that an earlier version stopped because too much was missing.
 async fn mend(ctx: &Context, dataset: &Dataset, mut binding: Binding) -> Result<bool> {
     let scans = binding.state != BindingState::Stopped && binding.phase != BindingPhase::IncrementalScanning;
     let is_old = Timestamp::now().seconds() - binding.update_time.seconds() >= LEFT_BEHIND;
-    if !scans || !is_old {
+    if !binding.stopped_by_guard && !(scans && is_old) {
         return Ok(false);
     }
     let guarded = match ctx.db.run(&binding.run).await {
+        _ if binding.stopped_by_guard => true,
         Ok(run) if matches!(run.status, RunStatus::Created | RunStatus::Planned) => return Ok(false),
         Ok(run) => run.guarded,
         Err(error) if error.code() == &Code::ResourceNotFound => true,
@@ -123,11 +123,15 @@ async fn mend(ctx: &Context, dataset: &Dataset, mut binding: Binding) -> Result<
     (run.current, run.guarded) = (true, guarded);
     ctx.db.create_run(&run).await?;
     let old = std::mem::replace(&mut binding.run, run.run.clone());
+    if std::mem::take(&mut binding.stopped_by_guard) {
+        binding.state = BindingState::Ready;
+        binding.reason = String::new();
+    }
     binding.phase = BindingPhase::None;
     binding.update_time = Timestamp::now();
     match ctx.db.replace_binding(&binding, &old, false).await {
         Ok(()) => {
-            tracing::warn!(run = old, bucket = %binding.bucket, "a scan ended without its binding and begins anew");
+            tracing::warn!(run = old, bucket = %binding.bucket, "a scan ended without its binding and begins again");
             send_scan(ctx, &run.run).await?;
             Ok(true)
         }

@@ -289,12 +289,13 @@ impl Operation for StopBinding {
         if binding.state == BindingState::Stopped {
             return Err(Error::status_conflict("The binding is stopped already."));
         }
-        ctx.db.stop_binding(&dataset.id, &binding.bucket, &input.reason, false).await?;
+        ctx.db.stop_binding(&dataset.id, &binding.bucket, &input.reason).await?;
         Ok(Empty {})
     }
 }
 
-/// ResumeBinding: follow events again, and scan for what changed meanwhile.
+/// ResumeBinding: follow events again, and scan for what changed meanwhile. Where
+/// removals are held back, it says that they are meant.
 pub(super) struct ResumeBinding;
 
 impl Operation for ResumeBinding {
@@ -311,20 +312,23 @@ impl Operation for ResumeBinding {
         // its old run ends by itself, being current no more.
         let is_following =
             binding.state == BindingState::Running && binding.phase != BindingPhase::FullScanning;
-        if is_following || binding.state == BindingState::Ready {
-            return Err(Error::status_conflict("The binding is not stopped."));
+        if (is_following && binding.held.is_none()) || binding.state == BindingState::Ready {
+            return Err(Error::status_conflict("The binding is not stopped, and holds nothing back."));
         }
         crate::bucket::look(ctx, &binding.bucket).await?;
         let mut run = Run::new(RunKind::Full, &run_id(), &dataset, &binding.bucket, "");
         run.current = true;
-        // Whoever resumes after the guard has said that the removal is meant.
-        run.guarded = !binding.stopped_by_guard;
+        // The caller was told what is missing, and says that its removal is meant. For
+        // one that a caller stopped, the scan finds that out first.
+        let is_meant = (is_following && binding.held.is_some()) || binding.stopped_by_guard;
+        run.guarded = !is_meant;
         ctx.db.create_run(&run).await?;
         let old_run = std::mem::replace(&mut binding.run, run.run.clone());
         binding.state = BindingState::Ready;
         binding.phase = BindingPhase::None;
         binding.reason = String::new();
         binding.stopped_by_guard = false;
+        binding.held = binding.held.filter(|_| !is_meant);
         binding.reconcile = input.reconcile.or(binding.reconcile);
         binding.update_time = Timestamp::now();
         let written = ctx.db.replace_binding(&binding, &old_run, false).await;

@@ -28,14 +28,70 @@ pub struct Binding {
     pub update_time: Timestamp,
     /// The scan run that is current; a run that is not must change nothing.
     pub run: String,
-    /// Stopped because too much was missing: resuming it removes that.
+    /// Stopped because too much was missing, by a version that did so.
+    #[serde(default)]
     pub stopped_by_guard: bool,
+    /// Files whose removal is held back; resuming the binding removes them.
+    #[serde(default)]
+    pub held: Option<Held>,
     /// How often it is compared with the bucket; `None`: as configured.
     #[serde(default)]
     pub reconcile: Option<Reconcile>,
     /// When a scan for differences was last begun by the clock, in epoch seconds.
     #[serde(default)]
     pub reconciled: i64,
+}
+
+/// Removals that a scan held back, because more files were missing than the
+/// binding's budget lets scans remove. Everything else goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// When a scan first found as many missing, in epoch seconds.
+    pub since: i64,
+    /// When a scan found it last, in epoch milliseconds.
+    pub at: i64,
+    /// Files that are missing and were not moved.
+    pub missing: i64,
+    /// Files that are missing, and whose content was found under another key.
+    pub moved: i64,
+    /// Files of the dataset.
+    pub files: i64,
+    /// Files that scans may remove in a period.
+    pub limit: i64,
+    /// Files that they have removed in this one.
+    pub used: i64,
+    /// Hours of the period.
+    pub hours: i64,
+    /// Whether the listing that showed it left nothing out.
+    pub complete: bool,
+    /// When a complete listing that shows the same is taken as proof, in epoch
+    /// seconds; `None`: never.
+    pub until: Option<i64>,
+}
+
+impl Held {
+    /// Why, with numbers, and what can be done.
+    pub fn reason(&self) -> String {
+        let Self { missing, moved, files, limit, used, hours, .. } = self;
+        let mut text = format!(
+            "removals are held back: {missing} of {files} indexed files are missing from the bucket, more than the {limit} that scans may remove in {hours} h"
+        );
+        if *used > 0 {
+            text.push_str(&format!(" ({used} of them are used up)"));
+        }
+        if *moved > 0 {
+            text.push_str(&format!("; {moved} more were moved"));
+        }
+        if !self.complete {
+            text.push_str("; parts of the bucket may not be read");
+        }
+        text.push_str("; new and changed files are indexed; ResumeBinding removes what is missing");
+        if let Some(until) = self.until.filter(|_| self.complete) {
+            let until = jiff::Timestamp::from_second(until).unwrap_or_default();
+            text.push_str(&format!(", and so does a complete scan after {until} that finds the same"));
+        }
+        text
+    }
 }
 
 /// Where the events of a bucket go.
@@ -84,22 +140,32 @@ impl Binding {
             update_time: now,
             run: run.into(),
             stopped_by_guard: false,
+            held: None,
             reconcile: None,
             reconciled: 0,
         }
     }
 
-    /// The binding as replies show it.
+    /// Whether it follows its bucket: everything that was there is indexed, and
+    /// events are heard.
+    pub fn follows(&self) -> bool {
+        self.state == BindingState::Running && self.phase == BindingPhase::IncrementalScanning
+    }
+
+    /// The binding as replies show it. One that follows its bucket and holds
+    /// removals back is `Retrying`.
     pub fn view(&self) -> BindingView {
+        let held = self.held.as_ref().filter(|_| self.follows());
+        let reasons = held.map(Held::reason).into_iter().chain(Some(self.reason.clone()));
         BindingView {
             project_name: self.project.clone(),
             dataset_name: self.dataset.clone(),
             uri: format!("oss://{}", self.bucket),
-            state: self.state,
+            state: if held.is_some() { BindingState::Retrying } else { self.state },
             phase: self.phase,
             create_time: self.create_time,
             update_time: self.update_time,
-            reason: self.reason.clone(),
+            reason: reasons.filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; "),
             reconcile: self.reconcile,
         }
     }
@@ -229,6 +295,39 @@ impl Db {
         Ok(self.update_if(update).await?.is_some())
     }
 
+    /// Notes that removals are held back, as a scan found that knew the binding
+    /// with `run` as its current run. One that was resumed meanwhile has another.
+    pub async fn hold_removals(&self, dataset_id: &str, bucket: &str, run: &str, held: &Held) -> Result<()> {
+        let held = serde_dynamo::to_attribute_value(held).map_err(Error::internal)?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(self.state_table())
+            .set_key(Some(key(pk(dataset_id), sk(bucket))))
+            .update_expression("SET held = :held, update_time = :now")
+            .condition_expression("run = :run")
+            .expression_attribute_values(":held", held)
+            .expression_attribute_values(":now", s(Timestamp::now().to_string()))
+            .expression_attribute_values(":run", s(run));
+        self.update_if(update).await.map(|_| ())
+    }
+
+    /// Notes that nothing is held back any more, as a scan of the whole bucket
+    /// found that began at `began`; what was held back since stays.
+    pub async fn release_removals(&self, dataset_id: &str, bucket: &str, began: Timestamp) -> Result<()> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(self.state_table())
+            .set_key(Some(key(pk(dataset_id), sk(bucket))))
+            .update_expression("SET update_time = :now REMOVE held")
+            .condition_expression("held.#at <= :began")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":now", s(Timestamp::now().to_string()))
+            .expression_attribute_values(":began", n(began.millis()));
+        self.update_if(update).await.map(|_| ())
+    }
+
     /// Notes that a scan for differences begins at `now`; `false` when somebody
     /// else began one meanwhile.
     pub async fn claim_reconcile(&self, binding: &Binding, now: i64) -> Result<bool> {
@@ -276,18 +375,12 @@ impl Db {
     }
 
     /// Stops a binding whatever it is doing, and keeps why.
-    pub async fn stop_binding(
-        &self,
-        dataset_id: &str,
-        bucket: &str,
-        reason: &str,
-        by_guard: bool,
-    ) -> Result<()> {
+    pub async fn stop_binding(&self, dataset_id: &str, bucket: &str, reason: &str) -> Result<()> {
         for attempt in 0..8 {
             let mut binding = self.binding(dataset_id, bucket).await?;
             binding.state = BindingState::Stopped;
             binding.reason = reason.into();
-            binding.stopped_by_guard = by_guard;
+            binding.stopped_by_guard = false;
             binding.update_time = Timestamp::now();
             let run = binding.run.clone();
             match self.replace_binding(&binding, &run, true).await {

@@ -1,5 +1,5 @@
-//! Scan runs: `SCAN#{run}` / `RUN` and `SEG#{plan}#{n}`, and the list of runs that are
-//! open: `RUNS` / `{run}`.
+//! Scan runs: `SCAN#{run}` / `RUN`, `SEG#{plan}#{n}` and `MISSING#{plan}#{n}#...`, and
+//! the list of runs that are open: `RUNS` / `{run}`.
 //!
 //! A segment's checkpoint moves only after everything up to it is committed,
 //! and only by the holder of its lease. Two that plan one run beside each other
@@ -7,9 +7,13 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::db::{Db, Item, from_item, key, n, s, to_item, ttl_in_days};
+use super::budget::Budget;
+use super::db::{Cancel, Db, Item, TransactError, from_item, key, n, s, to_item, ttl_in_days};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::simulation::{Safeguard, is_off};
@@ -36,6 +40,20 @@ pub enum RunStatus {
     Done,
     /// Stopped by the guard or because another run took its place.
     Stopped,
+}
+
+/// Which walk over the bucket a scan is at. Removals have a walk of their own:
+/// whether files are missing or were moved is known only when all is indexed, and
+/// a scan that finds too much missing must have removed nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// The first: what is new and changed is indexed, what is missing is counted.
+    #[default]
+    Index,
+    /// The ranges with missing files again, to remove them.
+    Remove,
+    /// All of it once more: what was removed made room for what had been refused.
+    Fill,
 }
 
 /// A run, as stored.
@@ -71,19 +89,58 @@ pub struct Run {
     /// Whether it is the binding's own run, which moves its state; a run that
     /// only looks for differences is not.
     pub current: bool,
-    /// Whether it stops where too much is missing.
+    /// Whether its removals must be granted first. One that is not guarded removes
+    /// what is missing as it finds it.
     pub guarded: bool,
-    /// Files that the run may remove before it stops; negative: any number.
-    pub max_missing: i64,
-    /// Files found missing so far, by segment. A page that is read again counts once.
+    /// Which walk it is at.
+    #[serde(default)]
+    pub stage: Stage,
+    /// Files that a guarded run was granted to remove.
+    #[serde(default)]
+    pub granted: i64,
+    /// Files that the walk for removals was about to remove so far, by segment. A
+    /// page that is read again counts once.
     #[serde(default)]
     pub missing: BTreeMap<String, i64>,
-    /// It was walked to its end before, and made room for what it had refused.
+    /// What the walks before this one came to.
     #[serde(default)]
-    pub again: bool,
+    pub before: Totals,
     /// When it was made.
     pub create_time: Timestamp,
     ttl: i64,
+}
+
+/// What the segments of a walk came to together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Keys listed.
+    pub listed: i64,
+    /// Files indexed, new or again.
+    pub indexed: i64,
+    /// Files removed.
+    pub removed: i64,
+    /// Files that were missing and not removed.
+    pub missing: i64,
+    /// Files that could not be read and were recorded so.
+    pub failed: i64,
+    /// Files that the dataset's quota had no room for.
+    pub refused: i64,
+}
+
+impl Totals {
+    /// The sum over segments.
+    pub fn of(segments: &[Segment]) -> Self {
+        let sum = |part: fn(&Segment) -> i64| segments.iter().map(part).sum::<i64>();
+        Self {
+            listed: sum(|s| s.listed),
+            indexed: sum(|s| s.indexed),
+            removed: sum(|s| s.removed),
+            missing: sum(|s| s.missing),
+            failed: sum(|s| s.failed),
+            refused: sum(|s| s.refused),
+        }
+    }
 }
 
 /// A part of a run's key space, as stored.
@@ -109,9 +166,18 @@ pub struct Segment {
     pub indexed: i64,
     /// Files removed.
     pub removed: i64,
-    /// Files that were missing in what is committed.
+    /// Files that were missing in what is committed, and not removed.
     #[serde(default)]
     pub missing: i64,
+    /// Where missing files begin: after this key.
+    #[serde(default)]
+    pub missing_after: Option<String>,
+    /// And where they end: not after this key; empty: to the end.
+    #[serde(default)]
+    pub missing_upto: String,
+    /// Files that the walk for removals removed or was about to.
+    #[serde(default)]
+    pub taken: i64,
     /// Files that could not be read and were recorded so.
     pub failed: i64,
     /// Files that the dataset's quota had no room for.
@@ -125,6 +191,10 @@ pub struct Segment {
 
 fn pk(run: &str) -> String {
     format!("SCAN#{run}")
+}
+
+fn missing_prefix(plan: &str) -> String {
+    format!("MISSING#{plan}#")
 }
 
 fn segment_sk(plan: &str, index: u32) -> String {
@@ -150,12 +220,18 @@ impl Run {
             segments: 0,
             current: false,
             guarded: true,
-            max_missing: -1,
+            stage: Stage::Index,
+            granted: 0,
             missing: BTreeMap::new(),
-            again: false,
+            before: Totals::default(),
             create_time: Timestamp::now(),
             ttl: ttl_in_days(30),
         }
+    }
+
+    /// The run as it is before another walk.
+    fn next_walk(&self, stage: Stage, before: Totals) -> Self {
+        Self { status: RunStatus::Created, stage, before, missing: BTreeMap::new(), ..self.clone() }
     }
 }
 
@@ -174,6 +250,9 @@ impl Segment {
             indexed: 0,
             removed: 0,
             missing: 0,
+            missing_after: None,
+            missing_upto: String::new(),
+            taken: 0,
             failed: 0,
             refused: 0,
             lease: String::new(),
@@ -222,26 +301,99 @@ impl Db {
         self.put_if(put).await
     }
 
-    /// Has a run that was walked to its end planned once more. What it may still
-    /// remove is what it has not removed yet. Where the run moved on meanwhile,
-    /// nothing is changed.
-    pub async fn walk_again(&self, run: &Run) -> Result<()> {
-        let mut again = Run { status: RunStatus::Created, again: true, ..run.clone() };
-        if run.max_missing >= 0 {
-            again.max_missing = (run.max_missing - run.missing.values().sum::<i64>()).max(0);
-        }
-        again.missing.clear();
+    /// Has a run that was walked to its end planned for another walk. Where the run
+    /// moved on meanwhile, nothing is changed.
+    pub async fn walk_again(&self, run: &Run, stage: Stage, before: Totals) -> Result<()> {
+        let next = run.next_walk(stage, before);
         let put = self
             .client
             .put_item()
             .table_name(self.state_table())
-            .set_item(Some(to_item(&again)?))
+            .set_item(Some(to_item(&next)?))
             .condition_expression("#status = :planned AND #plan = :plan")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#plan", "plan")
             .expression_attribute_values(":planned", status_value(RunStatus::Planned)?)
             .expression_attribute_values(":plan", s(&run.plan));
         self.put_if(put).await.map(|_| ())
+    }
+
+    /// Grants a run the removal of `files` and takes `charge` of them from the
+    /// binding's budget, in one transaction: the run is planned for its walk for
+    /// removals, or nothing is changed. `seen` is the budget as it was read.
+    /// `false` when the budget changed meanwhile.
+    pub(crate) async fn grant_removals(
+        &self,
+        run: &Run,
+        before: Totals,
+        files: i64,
+        (seen, budget): (Option<&Budget>, &Budget),
+    ) -> Result<bool> {
+        let next = Run { granted: files, ..run.next_walk(Stage::Remove, before) };
+        let put = Put::builder()
+            .table_name(self.state_table())
+            .set_item(Some(to_item(&next)?))
+            .condition_expression("#status = :planned AND #plan = :plan")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#plan", "plan")
+            .expression_attribute_values(":planned", status_value(RunStatus::Planned)?)
+            .expression_attribute_values(":plan", s(&run.plan))
+            .build()
+            .map_err(Error::internal)?;
+        let actions = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().put(self.put_budget(seen, budget)?).build(),
+        ];
+        match self.transact_again(actions).await {
+            // The run was granted before, and its answer was lost; or somebody
+            // else moved it on. Either way it says itself where it stands.
+            Err(TransactError::Cancelled(reasons)) if reasons.first() == Some(&Cancel::Condition) => Ok(true),
+            Err(TransactError::Cancelled(_)) => Ok(false),
+            other => {
+                other?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Keeps what a page of a walk found missing: a digest of each file's content.
+    pub(crate) async fn keep_missing(&self, run: &Run, segment: &Segment, digests: &[u64]) -> Result<()> {
+        // An item of DynamoDB has 400 KB.
+        const MANY: usize = 20_000;
+        for (part, chunk) in digests.chunks(MANY).enumerate() {
+            let page = xxhash_rust::xxh3::xxh3_64(segment.checkpoint.as_bytes());
+            let sk = format!("{}{:05}#{page:016x}#{part}", missing_prefix(&run.plan), segment.index);
+            let mut item = key(pk(&run.run), sk);
+            let bytes: Vec<u8> = chunk.iter().flat_map(|digest| digest.to_be_bytes()).collect();
+            item.insert("digests".into(), s(STANDARD_NO_PAD.encode(bytes)));
+            item.insert("ttl".into(), n(ttl_in_days(2)));
+            self.put(item).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives `take` what [`Self::keep_missing`] has kept of a run's walk.
+    pub(crate) async fn kept_missing(&self, run: &Run, mut take: impl FnMut(u64)) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Kept {
+            #[serde(rename = "SK")]
+            sk: String,
+            digests: String,
+        }
+        let prefix = missing_prefix(&run.plan);
+        let mut after = String::new();
+        loop {
+            let page = self.list::<Kept>(&pk(&run.run), &prefix, &after, 8).await?;
+            for kept in &page.items {
+                let bytes = STANDARD_NO_PAD.decode(&kept.digests).map_err(Error::internal)?;
+                let (digests, _) = bytes.as_chunks::<8>();
+                digests.iter().for_each(|digest| take(u64::from_be_bytes(*digest)));
+            }
+            match page.items.last() {
+                Some(last) if page.more => after.clone_from(&last.sk),
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Stores how a run ended, and that it is open no more.
@@ -307,21 +459,28 @@ impl Db {
         self.put_if(put).await
     }
 
-    /// Notes how many files of a segment are missing so far, and gives the sum
-    /// over all segments.
-    pub async fn note_missing(&self, run: &str, segment: u32, count: i64) -> Result<i64> {
+    /// Notes how many files of a segment the walk for removals takes, with those of
+    /// the page at hand, and gives the number for the segment and the sum over all
+    /// segments. The number never goes back: what a step that died has noted, it may
+    /// have removed.
+    pub async fn note_taken(&self, run: &str, segment: u32, count: i64) -> Result<(i64, i64)> {
         let update = self
             .client
             .update_item()
             .table_name(self.state_table())
             .set_key(Some(key(pk(run), "RUN")))
             .update_expression("SET #missing.#segment = :count")
+            .condition_expression("attribute_not_exists(#missing.#segment) OR #missing.#segment < :count")
             // A reserved word.
             .expression_attribute_names("#missing", "missing")
             .expression_attribute_names("#segment", segment.to_string())
             .expression_attribute_values(":count", n(count));
-        let run: Run = from_item(self.update_if(update).await?.unwrap_or_default())?;
-        Ok(run.missing.values().sum())
+        let run: Run = match self.update_if(update).await? {
+            Some(item) => from_item(item)?,
+            None => self.run(run).await?,
+        };
+        let noted = run.missing.get(&segment.to_string()).copied().unwrap_or(count);
+        Ok((noted, run.missing.values().sum()))
     }
 }
 
