@@ -11,7 +11,7 @@ use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
 use mediadex_core::keys::{Keys, Policy, SealingKey};
 use mediadex_core::{Config, Context, state};
-use mediadex_s3::{Notice, Options, Sink, Store};
+use mediadex_s3::{Access, Notice, Options, Sink, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -54,6 +54,10 @@ pub struct CloudOptions {
     pub access_key_id: String,
     /// Its secret.
     pub access_key_secret: String,
+    /// Whether S3 clients may write into the folders that are served.
+    pub writable: bool,
+    /// Whether browsers may upload through S3 with a form and a signed policy.
+    pub post_policy: bool,
     /// Configuration of the operations.
     pub config: Config,
 }
@@ -66,6 +70,8 @@ impl Default for CloudOptions {
             state: StateDir::Ephemeral,
             access_key_id: DEFAULT_KEY.0.into(),
             access_key_secret: DEFAULT_KEY.1.into(),
+            writable: false,
+            post_policy: false,
             config: local_config(),
         }
     }
@@ -237,10 +243,16 @@ impl Cloud {
 
         let (sink, notices) = notices();
         let s3_directory = directory.join("s3");
-        let store_options = Options { region: options.config.region.clone(), sink, ..Options::default() };
+        let store_options = Options {
+            region: options.config.region.clone(),
+            sink,
+            post_policy: options.post_policy,
+            ..Options::default()
+        };
         let store = Store::open(&s3_directory, store_options)?;
+        let access = if options.writable { Access::ReadWrite } else { Access::ReadOnly };
         for (bucket, folder) in folders {
-            store.add_bucket(bucket, folder)?;
+            store.add_bucket(bucket, folder, access)?;
         }
         let s3_keys = mediadex_s3::Credentials {
             access_key: options.access_key_id.clone(),

@@ -68,6 +68,13 @@ struct Up {
     /// Keep no state.
     #[arg(long)]
     ephemeral: bool,
+    /// Let S3 clients write into the folders and remove their files; without it
+    /// the folders are served read-only.
+    #[arg(long, env = "MEDIADEX_WRITABLE", value_parser = clap::builder::FalseyValueParser::new())]
+    writable: bool,
+    /// Let browsers upload through S3 with a form and a signed policy.
+    #[arg(long)]
+    post_policy: bool,
     /// Print one line of JSON on stdout when everything is scanned.
     #[arg(long)]
     json: bool,
@@ -170,6 +177,8 @@ async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
         state,
         access_key_id: variable("MEDIADEX_ACCESS_KEY_ID", DEFAULT_KEY.0),
         access_key_secret: variable("MEDIADEX_ACCESS_KEY_SECRET", DEFAULT_KEY.1),
+        writable: args.writable,
+        post_policy: args.post_policy,
         config: local_config(),
     };
     up::run(UpOptions { folders: args.folders, cloud, json: args.json }).await?;

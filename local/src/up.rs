@@ -52,6 +52,47 @@ pub struct Indexed {
     /// What keeps the index from being the folder; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// What of the folder may not be read.
+    pub skipped: Skipped,
+}
+
+/// Folders and files of a folder that may not be read.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Skipped {
+    /// Folders.
+    pub folders: u64,
+    /// Files.
+    pub files: u64,
+    /// The keys of both, those of folders with a final slash; 1,000 at most.
+    pub keys: Vec<String>,
+}
+
+impl Skipped {
+    fn of(store: &mediadex_s3::Store, bucket: &str) -> Self {
+        let seen = store.unreadable(bucket).unwrap_or_default();
+        Self { folders: seen.folders, files: seen.files, keys: seen.keys }
+    }
+
+    /// A line for people, if there is anything to say.
+    fn line(&self) -> Option<String> {
+        /// More would not be read.
+        const NAMED: usize = 5;
+        let count = |number: u64, what: &str| match number {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            _ => Some(format!("{number} {what}s")),
+        };
+        let counts: Vec<String> =
+            [count(self.folders, "folder"), count(self.files, "file")].into_iter().flatten().collect();
+        if counts.is_empty() {
+            return None;
+        }
+        let mut keys: Vec<&str> = self.keys.iter().take(NAMED).map(String::as_str).collect();
+        if self.folders + self.files > keys.len() as u64 {
+            keys.push("...");
+        }
+        Some(format!("skipped: {} may not be read: {}", counts.join(" and "), keys.join(", ")))
+    }
 }
 
 fn text(error: Error) -> anyhow::Error {
@@ -128,6 +169,7 @@ pub async fn index(cloud: &Cloud, named: &[Folder]) -> anyhow::Result<Vec<Indexe
             bytes: counts.bytes,
             state: binding.state,
             warning: BoundBucket::from(&binding).warning(&folder.dataset),
+            skipped: Skipped::of(&cloud.store, &folder.bucket),
         });
     }
     Ok(indexed)
@@ -306,6 +348,9 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
             crate::table::bytes(one.bytes),
             one.dir
         );
+        if let Some(line) = one.skipped.line() {
+            eprintln!("  {line}");
+        }
     }
     for warning in indexed.iter().filter_map(|one| one.warning.as_ref()) {
         eprintln!("warning: {warning}");
@@ -328,4 +373,24 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
     );
     eprintln!("Ctrl-C stops");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Skipped;
+
+    #[test]
+    fn what_is_skipped_is_said_in_a_line() {
+        let keys = |count: usize| (0..count).map(|n| format!("k{n}")).collect();
+        let table = [
+            ((0, 0, 0), None),
+            ((1, 0, 1), Some("skipped: 1 folder may not be read: k0")),
+            ((2, 1, 3), Some("skipped: 2 folders and 1 file may not be read: k0, k1, k2")),
+            ((0, 9, 9), Some("skipped: 9 files may not be read: k0, k1, k2, k3, k4, ...")),
+        ];
+        for ((folders, files, named), want) in table {
+            let skipped = Skipped { folders, files, keys: keys(named) };
+            assert_eq!(skipped.line().as_deref(), want);
+        }
+    }
 }

@@ -85,6 +85,30 @@ async fn state_survives_and_what_changed_meanwhile_is_found() {
     local.cloud.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_clients_write_into_a_folder_only_where_they_may() {
+    for writable in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("files");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.txt"), "one").unwrap();
+        let cloud = CloudOptions { writable, ..CloudOptions::default() };
+        let options = UpOptions { folders: vec![folder.clone()], cloud, json: true };
+        let (cloud, named) = start(&options).await.unwrap();
+        index(&cloud, &named).await.unwrap();
+        let s3 = cloud.ctx.s3();
+        let body = aws_sdk_s3::primitives::ByteStream::from_static(b"two");
+        let put = s3.put_object().bucket("files").key("b.txt").body(body).send().await;
+        let deleted = s3.delete_object().bucket("files").key("a.txt").send().await;
+        assert_eq!((put.is_ok(), deleted.is_ok()), (writable, writable));
+        let there = if writable { ["b.txt"] } else { ["a.txt"] };
+        assert_eq!(tree(&folder), there);
+        let local = Local::of(cloud);
+        local.until_files(PROJECT, "files", &there).await;
+        local.cloud.shutdown().await;
+    }
+}
+
 /// The whole corpus, where it is beside the checkout.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_corpus_is_indexed_to_the_byte() {

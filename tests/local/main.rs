@@ -25,4 +25,5 @@ mod oracle;
 mod queries;
 mod redrive;
 mod support;
+mod unreadable;
 mod vectors;

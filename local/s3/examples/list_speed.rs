@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region};
-use mediadex_s3::{Credentials, Options, Store, Watch, serve};
+use mediadex_s3::{Access, Credentials, Options, Store, Watch, serve};
 
 fn cpu() -> f64 {
     // User and system time of the process in clock ticks, fields 14 and 15.
@@ -30,7 +30,7 @@ async fn main() {
             std::fs::write(folder.join(format!("IMG_{n:08}.jpg")), b"x").unwrap();
         }
         let store = Store::ephemeral(Options { watch: Watch::Off, ..Options::default() }).unwrap();
-        store.add_bucket("bucket", dir.path()).unwrap();
+        store.add_bucket("bucket", dir.path(), Access::ReadOnly).unwrap();
         let started = Instant::now();
         let counted = store.count("bucket", |_| true).unwrap();
         println!("{shape}: counted {} in {:.0} ms", counted.files, started.elapsed().as_secs_f64() * 1e3);

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use crate::access::Access;
 use crate::error::{Fault, Outcome};
 use crate::events::Rule;
 use crate::fsys::{self, Stamp};
+use crate::unreadable::Tracker;
 
 /// How a bucket came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +84,14 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
     pub(crate) kind: BucketKind,
+    pub(crate) access: Access,
     /// Seconds since 1970.
     pub(crate) created: i64,
     /// Whether inode numbers mean anything on this file system.
     pub(crate) inodes_last: bool,
     pub(crate) skipped: SkipCounters,
+    /// What may not be read.
+    pub(crate) unreadable: Tracker,
     pub(crate) rules: RwLock<Arc<Vec<Rule>>>,
     /// Device and inode of the folder.
     identity: Mutex<(u64, u64)>,
@@ -103,16 +108,24 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 const MANY_ANNOUNCED: usize = 4096;
 
 impl Bucket {
-    pub(crate) fn open(name: String, path: PathBuf, kind: BucketKind, created: i64) -> std::io::Result<Self> {
+    pub(crate) fn open(
+        name: String,
+        path: PathBuf,
+        kind: BucketKind,
+        access: Access,
+        created: i64,
+    ) -> std::io::Result<Self> {
         let root = fsys::open_root(&path)?;
         let status = fsys::status_of(&root)?;
         Ok(Self {
             name,
             path,
             kind,
+            access,
             created,
             inodes_last: fsys::inodes_last(&root),
             skipped: SkipCounters::default(),
+            unreadable: Tracker::default(),
             rules: RwLock::default(),
             identity: Mutex::new((status.device, status.stamp.inode)),
             vanished: AtomicBool::new(false),
@@ -173,6 +186,42 @@ impl Bucket {
             Some((before, when)) => before != state || now.duration_since(when) >= REMEMBERED,
             None => true,
         }
+    }
+
+    /// Opens the folder at the end of a chain of names, and notes the one that
+    /// may not be read.
+    pub(crate) fn descend(&self, root: OwnedFd, components: &[&str]) -> std::io::Result<OwnedFd> {
+        let mut folder = root;
+        let mut key = String::new();
+        for name in components {
+            folder = match fsys::open_folder(&folder, name) {
+                Ok(inner) => inner,
+                Err(error) => {
+                    if fsys::is_denied(&error) {
+                        if fsys::check_search(&folder).is_ok() {
+                            key.push_str(name);
+                            key.push('/');
+                        }
+                        self.note_unreadable(&key);
+                    }
+                    return Err(error);
+                }
+            };
+            key.push_str(name);
+            key.push('/');
+        }
+        Ok(folder)
+    }
+
+    /// Notes that a folder or file may not be read, and counts it.
+    pub(crate) fn note_unreadable(&self, key: &str) {
+        SkipCounters::add(&self.skipped.unreadable);
+        self.unreadable.note(&self.name, key);
+    }
+
+    /// Has the next announcement of a key made, whatever was announced before.
+    pub(crate) fn forget_announcement(&self, key: &str) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Forgets what was announced below a folder.

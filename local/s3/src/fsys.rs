@@ -68,6 +68,12 @@ pub(crate) struct Status {
     pub(crate) stamp: Stamp,
     pub(crate) ctime_ns: i64,
     pub(crate) device: u64,
+    /// Permission bits, with those for setting ids.
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    pub(crate) group: u32,
+    /// Names that the file has.
+    pub(crate) links: u64,
 }
 
 /// The integer types of `stat` differ between platforms.
@@ -89,6 +95,10 @@ fn status(stat: &rustix::fs::Stat) -> Status {
         },
         ctime_ns: nanoseconds(int(stat.st_ctime), int(stat.st_ctime_nsec)),
         device: int(stat.st_dev).cast_unsigned(),
+        mode: u32::try_from(int(stat.st_mode)).unwrap_or(0) & 0o7777,
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        links: int(stat.st_nlink).cast_unsigned(),
     }
 }
 
@@ -142,10 +152,125 @@ pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> io::Result<bool> {
     }
 }
 
-/// Creates a new file for writing with the permissions the user's umask gives.
+/// Opens a regular file for writing over it.
+pub(crate) fn open_to_write(folder: impl AsFd, name: &str) -> io::Result<(File, Status)> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+    let status = status_of(&file)?;
+    if status.kind != Kind::File {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok((File::from(file), status))
+}
+
+/// Tells whether this process may read a file.
+pub(crate) fn may_read(folder: impl AsFd, name: &str) -> bool {
+    rustix::fs::accessat(folder, name, rustix::fs::Access::READ_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Fails if what is in an open folder may not be looked at: with permission to
+/// read but none to search there are names and nothing else.
+pub(crate) fn check_search(folder: impl AsFd) -> io::Result<()> {
+    rustix::fs::statat(folder, ".", AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(())
+}
+
+/// Tells whether an error means that something is there and may not be read.
+pub(crate) fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// Sets the permission bits of a file or folder.
+pub(crate) fn set_mode(file: impl AsFd, mode: u32) -> io::Result<()> {
+    // Of another width on macOS; there are 12 bits of it everywhere.
+    let mode = Mode::from_raw_mode((mode & 0o7777) as rustix::fs::RawMode);
+    Ok(rustix::fs::fchmod(file, mode)?)
+}
+
+/// The permissions that this process's umask takes away, found by making a
+/// folder: the call that answers it changes it for all threads.
+pub(crate) fn find_umask(folder: impl AsFd) -> io::Result<u32> {
+    const PROBE: &str = "umask";
+    let folder = folder.as_fd();
+    make_folder(folder, PROBE)?;
+    let status = status_at(folder, PROBE);
+    remove_folder(folder, PROBE)?;
+    Ok(0o777 & !status?.mode)
+}
+
+/// Gives a file the owner, the group, the access list, the user's attributes
+/// and the permissions of the file that it replaces, as far as this process may.
+pub(crate) fn take_after(new: &File, folder: impl AsFd, name: &str, old: &Status) -> io::Result<()> {
+    use rustix::fs::{Gid, Uid};
+    let now = status_of(new)?;
+    if (now.owner, now.group) != (old.owner, old.group) {
+        let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
+        // Only root may give files away; the group may still be one of ours.
+        if rustix::fs::fchown(new, Some(owner), Some(group)).is_err()
+            && let Err(error) = rustix::fs::fchown(new, None, Some(group))
+        {
+            tracing::debug!(%error, "a replaced file's group is not kept");
+        }
+    }
+    if let Ok((before, _)) = open_file(folder, name)
+        && let Err(error) = copy_attributes(&before, new)
+    {
+        tracing::debug!(%error, "a replaced file's extended attributes are not all kept");
+    }
+    // Last: a change of owner clears some of them. Those for setting ids go with
+    // the content, as they do when a file is written.
+    set_mode(new, old.mode & 0o1777)
+}
+
+/// Copies the access list and the user's attributes. Those of security modules
+/// and capabilities are about the old content or are set by the system.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
+    /// More than any file system holds for one file.
+    const MOST: usize = 64 * 1024;
+    let mut list = vec![0_u8; MOST];
+    let length = rustix::fs::flistxattr(from, list.as_mut_slice())?;
+    list.truncate(length);
+    let mut outcome = Ok(());
+    for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let kept = name.starts_with(b"user.")
+            || name == b"system.posix_acl_access"
+            || (cfg!(target_os = "macos") && name.starts_with(b"com.apple.metadata"));
+        if !kept {
+            continue;
+        }
+        let mut value = vec![0_u8; MOST];
+        let copied = rustix::fs::fgetxattr(from, name, value.as_mut_slice()).and_then(|length| {
+            value.truncate(length);
+            rustix::fs::fsetxattr(to, name, &value, rustix::fs::XattrFlags::empty())
+        });
+        if let Err(error) = copied {
+            outcome = Err(error.into());
+        }
+    }
+    outcome
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn copy_attributes(_from: &File, _to: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes sure that a file's time of modification is another than one before:
+/// the system's clock for it ticks in steps of milliseconds.
+pub(crate) fn touch_after(file: &File, before_ns: i64) -> io::Result<()> {
+    if status_of(file)?.stamp.mtime_ns != before_ns {
+        return Ok(());
+    }
+    let next = u64::try_from(before_ns.saturating_add(1)).unwrap_or(0);
+    file.set_modified(UNIX_EPOCH.checked_add(Duration::from_nanos(next)).unwrap_or_else(SystemTime::now))
+}
+
+/// Creates a new file for writing that only this user may read until it is put
+/// in place.
 pub(crate) fn create_file(folder: impl AsFd, name: &str) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o666))?))
+    Ok(File::from(rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))?))
 }
 
 /// Moves a file onto another name.

@@ -162,6 +162,12 @@ fn finish(intake: Intake, declared: &Declared, trailers: Option<&HeaderMap>) -> 
         ("x-amz-checksum-sha256", &head.sha256, &sums.sha256),
     ] {
         let tail = trailers.and_then(|t| t.get(name)).and_then(|value| value.to_str().ok());
+        if tail.is_none() && declared.announced.split(',').any(|announced| announced.trim() == name) {
+            return Err(Fault::client(
+                S3ErrorCode::InvalidRequest,
+                format!("The request announced the trailer {name} and did not send it."),
+            ));
+        }
         for wanted in [head.as_deref(), tail].into_iter().flatten() {
             if computed.as_deref().is_some_and(|computed| computed != wanted) {
                 return Err(bad_digest(name));

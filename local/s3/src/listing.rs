@@ -90,9 +90,11 @@ impl Walk<'_> {
     fn run(&mut self, root: OwnedFd) -> Outcome<()> {
         let base = self.query.prefix.rfind('/').and_then(|at| self.query.prefix.get(..=at)).unwrap_or("");
         let Some(components) = keys::folder_components(base) else { return Ok(()) };
-        let folder = match fsys::descend(root, components) {
+        let folder = match self.bucket.descend(root, &components) {
             Ok(folder) => folder,
-            Err(e) => return self.passed_over(e),
+            // The folder of them that may not be read is noted already.
+            Err(e) if fsys::is_missing(&e) || fsys::is_denied(&e) => return Ok(()),
+            Err(e) => return Err(e).doing("listing a folder"),
         };
         self.key.push_str(base);
         self.enter(folder)?;
@@ -122,23 +124,30 @@ impl Walk<'_> {
 
     /// A folder that is gone or may not be read is passed over; any other error
     /// fails the page, because a partial page would look like deletions.
-    fn passed_over(&self, error: io::Error) -> Outcome<()> {
+    fn passed_over(&self, folder: &str, error: io::Error) -> Outcome<()> {
         if fsys::is_missing(&error) {
             return Ok(());
         }
-        if error.kind() == io::ErrorKind::PermissionDenied {
-            SkipCounters::add(&self.bucket.skipped.unreadable);
-            tracing::debug!(bucket = %self.bucket.name, folder = %self.key, "folder may not be read");
+        if fsys::is_denied(&error) {
+            self.bucket.note_unreadable(folder);
             return Ok(());
         }
         Err(error).doing("listing a folder")
     }
 
+    /// The key of the folder that is being looked at.
+    fn folder_key(&self) -> &str {
+        let length = self.frames.last().map_or(0, |frame| frame.key_len);
+        self.key.get(..length).unwrap_or_default()
+    }
+
     /// Starts on a folder whose key is in `self.key`.
     fn enter(&mut self, folder: OwnedFd) -> Outcome<()> {
-        let names = match self.cache.names(self.bucket, &self.key, &folder) {
+        let names = match fsys::check_search(&folder)
+            .and_then(|()| self.cache.names(self.bucket, &self.key, &folder))
+        {
             Ok(names) => names,
-            Err(e) => return self.passed_over(e),
+            Err(e) => return self.passed_over(&self.key, e),
         };
         let mut next = 0;
         if let Some(rest) = self.query.prefix.strip_prefix(self.key.as_str()) {
@@ -177,7 +186,7 @@ impl Walk<'_> {
                 match fsys::open_folder(&frame.folder, bare) {
                     Ok(folder) => holds_any(self.bucket, self.query.any_text, folder, self.key.len())?,
                     Err(e) => {
-                        self.passed_over(e)?;
+                        self.passed_over(&self.key, e)?;
                         false
                     }
                 }
@@ -197,7 +206,7 @@ impl Walk<'_> {
         if is_folder {
             match fsys::open_folder(&frame.folder, bare) {
                 Ok(folder) => self.enter(folder)?,
-                Err(e) => self.passed_over(e)?,
+                Err(e) => self.passed_over(&self.key, e)?,
             }
             return Ok(false);
         }
@@ -208,7 +217,7 @@ impl Walk<'_> {
             Ok(status) if status.kind == Kind::File => status,
             Ok(_) => return Ok(false),
             Err(e) => {
-                self.passed_over(e)?;
+                self.passed_over(self.folder_key(), e)?;
                 return Ok(false);
             }
         };
@@ -329,6 +338,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::access::Access;
     use crate::bucket::BucketKind;
 
     /// What S3 would answer for a set of keys: items in order, each a key or a common prefix.
@@ -398,7 +408,7 @@ mod tests {
                 let _in_the_way = std::fs::create_dir_all(root.join(folder));
             }
             let sidecar = Sidecar::open(&dir.path().join("db")).unwrap();
-            let bucket = Bucket::open("bucket".into(), root, BucketKind::Folder, 0).unwrap();
+            let bucket = Bucket::open("bucket".into(), root, BucketKind::Folder, Access::ReadWrite, 0).unwrap();
             let cache = FolderCache::default();
             let mut start = after;
             for _ in 0..100 {
@@ -431,7 +441,8 @@ mod tests {
         let times = std::fs::FileTimes::new().set_modified(old);
         std::fs::File::open(&root).unwrap().set_times(times).unwrap();
         let sidecar = Sidecar::open(&dir.path().join("db")).unwrap();
-        let bucket = Bucket::open("bucket".into(), root.clone(), BucketKind::Folder, 0).unwrap();
+        let bucket =
+            Bucket::open("bucket".into(), root.clone(), BucketKind::Folder, Access::ReadWrite, 0).unwrap();
         let cache = FolderCache::default();
         let count = || {
             let query = Query { max: 1000, ..Query::default() };

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::{PoisonError, RwLockReadGuard};
 
 use s3s::S3ErrorCode;
 
@@ -11,10 +12,10 @@ use crate::bucket::{Bucket, BucketKind};
 use crate::conditions::WriteConditions;
 use crate::error::{Doing, Fault, Outcome};
 use crate::events::EventName;
-use crate::fsys::{self, Kind, Stamp};
+use crate::fsys::{self, Kind, Stamp, Status};
 use crate::keys::{self, Key};
 use crate::sidecar::{Attributes, Record};
-use crate::staging::{Staged, Unmoved};
+use crate::staging::{Outfit, Staged, Unmoved};
 use crate::store::Inner;
 
 /// An object in its present state.
@@ -23,6 +24,8 @@ pub(crate) struct Object {
     pub(crate) stamp: Stamp,
     pub(crate) etag: String,
     pub(crate) attributes: Attributes,
+    /// Whether the file has other names, and so may be written over in place.
+    pub(crate) linked: bool,
 }
 
 /// How often placing a file is tried again when its folder is removed under it.
@@ -31,24 +34,64 @@ const TRIES: usize = 16;
 impl Inner {
     /// Opens an object for reading.
     pub(crate) fn open_object(&self, bucket: &Bucket, key: &str) -> Outcome<(File, Object)> {
+        self.open_still(bucket, key).map(|(file, object, _)| (file, object))
+    }
+
+    /// Opens an object for reading. While the guard is held, which there is for a
+    /// file with other names, nobody writes over it through this endpoint.
+    pub(crate) fn open_still(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+    ) -> Outcome<(File, Object, Option<RwLockReadGuard<'_, ()>>)> {
         let root = bucket.root()?;
         // No such file can exist, so no such object does.
         let Ok(path) = Key::parse(key) else { return Err(Fault::no_such_key()) };
-        let opened = folder_of(root, path).and_then(|folder| fsys::open_file(&folder, path.name()));
+        let opened = folder_of(bucket, root, path).and_then(|folder| {
+            fsys::open_file(&folder, path.name())
+                .inspect_err(|error| note_denied(bucket, path, &folder, error))
+        });
         match opened {
-            Ok((file, status)) => Ok((file, self.object(bucket, key, status.stamp)?)),
+            Ok((file, mut status)) => {
+                // A file that may be read again is left to the watcher, which announces it.
+                let guard = (status.links > 1).then(|| self.hold_still(&status));
+                if guard.is_some() {
+                    status = fsys::status_of(&file).doing("opening an object")?;
+                }
+                let object = self.object(bucket, key, &status)?;
+                Ok((file, object, guard))
+            }
             Err(e) if fsys::is_missing(&e) => Err(Fault::no_such_key()),
             Err(e) => Err(e).doing("opening an object"),
         }
+    }
+
+    fn hold_still(&self, status: &Status) -> RwLockReadGuard<'_, ()> {
+        let lock = self.inode_lock(status.device, status.stamp.inode);
+        lock.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at an object.
     pub(crate) fn stat_object(&self, bucket: &Bucket, key: &str) -> Outcome<Object> {
         let root = bucket.root()?;
         let Ok(path) = Key::parse(key) else { return Err(Fault::no_such_key()) };
-        let status = folder_of(root, path).and_then(|folder| fsys::status_at(&folder, path.name()));
+        let status = folder_of(bucket, root, path).and_then(|folder| {
+            let look = || fsys::status_at(&folder, path.name());
+            match look() {
+                // Not while it is written over.
+                Ok(status) if status.kind == Kind::File && status.links > 1 => {
+                    let _guard = self.hold_still(&status);
+                    look()
+                }
+                Err(error) => {
+                    note_denied(bucket, path, &folder, &error);
+                    Err(error)
+                }
+                done => done,
+            }
+        });
         match status {
-            Ok(status) if status.kind == Kind::File => self.object(bucket, key, status.stamp),
+            Ok(status) if status.kind == Kind::File => self.object(bucket, key, &status),
             Ok(_) => Err(Fault::no_such_key()),
             Err(e) if fsys::is_missing(&e) => Err(Fault::no_such_key()),
             Err(e) => Err(e).doing("looking at an object"),
@@ -56,10 +99,15 @@ impl Inner {
     }
 
     /// What is known about a file in a state.
-    fn object(&self, bucket: &Bucket, key: &str, stamp: Stamp) -> Outcome<Object> {
-        let stamp = bucket.stamp(stamp);
+    fn object(&self, bucket: &Bucket, key: &str, status: &Status) -> Outcome<Object> {
+        let stamp = bucket.stamp(status.stamp);
         let record = self.sidecar.record(&bucket.name, key, stamp)?.unwrap_or_default();
-        Ok(Object { stamp, etag: record.etag.unwrap_or_else(|| stamp.etag()), attributes: record.attributes })
+        Ok(Object {
+            stamp,
+            etag: record.etag.unwrap_or_else(|| stamp.etag()),
+            attributes: record.attributes,
+            linked: status.links > 1,
+        })
     }
 
     fn check_write(&self, bucket: &Bucket, key: &str, conditions: &WriteConditions) -> Outcome<()> {
@@ -94,7 +142,7 @@ impl Inner {
         let path = Key::parse(key).map_err(|refusal| refusal.fault(key))?;
         let _guard = self.lock_key(&bucket.name, key);
         self.check_write(bucket, key, conditions)?;
-        let folder = match self.place(bucket, path, staged) {
+        let folder = match self.place(bucket, path, staged, record) {
             Ok(folder) => folder,
             Err(fault) => {
                 // Folders may have been made for it that nobody needs now.
@@ -108,10 +156,10 @@ impl Inner {
         let etag = record.etag.clone().unwrap_or_else(|| stamp.etag());
         note(bucket, key, Some(stamp));
         self.announce(bucket, key, event, Some((stamp.size, etag.clone())));
-        Ok(Object { stamp, etag, attributes: record.attributes.clone() })
+        Ok(Object { stamp, etag, attributes: record.attributes.clone(), linked: status.links > 1 })
     }
 
-    fn place(&self, bucket: &Bucket, path: Key<'_>, mut staged: Staged) -> Outcome<OwnedFd> {
+    fn place(&self, bucket: &Bucket, path: Key<'_>, mut staged: Staged, record: &Record) -> Outcome<OwnedFd> {
         for _ in 0..TRIES {
             let folder = match self.make_folders(bucket, path) {
                 Ok(folder) => folder,
@@ -120,11 +168,17 @@ impl Inner {
                 Err(MakeFolders::Refused(e)) => return Err(refused(e, path)),
                 Err(MakeFolders::Fault(fault)) => return Err(fault),
             };
-            match fsys::status_at(&folder, path.name()) {
+            let outfit = match fsys::status_at(&folder, path.name()) {
                 Ok(status) if status.kind != Kind::File => return Err(conflict(path)),
-                _ => {}
-            }
-            match staged.rename(&self.sidecar, bucket, &folder, path.folder(), path.name()) {
+                _ if bucket.kind == BucketKind::Created => Outfit::Private,
+                Ok(status) if status.links > 1 => {
+                    self.write_over(bucket, path, &folder, staged, record, &|_| Ok(()))?;
+                    return Ok(folder);
+                }
+                Ok(status) => Outfit::After(status),
+                Err(_) => Outfit::Mode(0o666 & !self.umask),
+            };
+            match staged.rename(&self.sidecar, bucket, &folder, path.folder(), path.name(), &outfit) {
                 Ok(()) => return Ok(folder),
                 Err(Unmoved::Refused(again, e)) if e.kind() == io::ErrorKind::NotFound => staged = again,
                 Err(Unmoved::Refused(_, e)) => return Err(refused(e, path)),
@@ -149,6 +203,11 @@ impl Inner {
                     let inner = fsys::open_folder(&folder, name).map_err(MakeFolders::Refused)?;
                     if made && bucket.kind == BucketKind::Folder {
                         let status = fsys::status_of(&inner).map_err(MakeFolders::Refused)?;
+                        // The umask that the process has is perhaps not the user's.
+                        let mode = (status.mode & 0o7000) | (0o777 & !self.umask);
+                        if let Err(error) = fsys::set_mode(&inner, mode) {
+                            tracing::debug!(%error, "the permissions of a folder could not be set");
+                        }
                         self.sidecar
                             .made_folder(&bucket.name, &key, bucket.stamp(status.stamp).inode)
                             .map_err(|e| MakeFolders::Fault(e.into()))?;
@@ -172,7 +231,7 @@ impl Inner {
         let Ok(path) = Key::parse(key) else { return conditions.check(None) };
         let _guard = self.lock_key(&bucket.name, key);
         self.check_write(bucket, key, conditions)?;
-        let removed = folder_of(root, path).and_then(|folder| {
+        let removed = folder_of(bucket, root, path).and_then(|folder| {
             // A folder or a link of that name is not an object.
             match fsys::status_at(&folder, path.name())?.kind {
                 Kind::File => fsys::remove_file(&folder, path.name()),
@@ -185,6 +244,7 @@ impl Inner {
             Err(e) => return Err(e).doing("removing an object"),
         }
         self.sidecar.delete(&bucket.name, key)?;
+        bucket.unreadable.forget(&bucket.name, key);
         note(bucket, key, None);
         self.announce(bucket, key, EventName::Delete, None);
         self.prune(bucket, path.folder());
@@ -259,8 +319,16 @@ fn note(bucket: &Bucket, key: &str, state: Option<Stamp>) {
     }
 }
 
-fn folder_of(root: OwnedFd, path: Key<'_>) -> io::Result<OwnedFd> {
-    fsys::descend(root, keys::folder_components(path.folder()).unwrap_or_default())
+fn folder_of(bucket: &Bucket, root: OwnedFd, path: Key<'_>) -> io::Result<OwnedFd> {
+    bucket.descend(root, &keys::folder_components(path.folder()).unwrap_or_default())
+}
+
+/// Notes which of a file and its folder may not be read.
+fn note_denied(bucket: &Bucket, path: Key<'_>, folder: &OwnedFd, error: &io::Error) {
+    if fsys::is_denied(error) {
+        let searched = fsys::check_search(folder).is_ok();
+        bucket.note_unreadable(if searched { path.text() } else { path.folder() });
+    }
 }
 
 fn conflict(path: Key<'_>) -> Fault {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,7 +13,9 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
 use tokio::net::TcpListener;
 
+use crate::access::Gate;
 use crate::api::Endpoint;
+use crate::signing::Signed;
 use crate::store::Store;
 
 /// How long requests under way may take once the server is told to stop.
@@ -87,13 +90,15 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let mut builder = S3ServiceBuilder::new(Endpoint(store.inner));
+    let post_policy = store.inner.options.post_policy;
+    let mut builder = S3ServiceBuilder::new(Endpoint(Arc::clone(&store.inner)));
+    builder.set_access(Gate(store.inner));
     builder.set_auth(OneKey {
         access_key: credentials.access_key,
         secret_key: SecretKey::from(credentials.secret_key),
     });
     builder.set_host(LocalHosts);
-    let service = builder.build();
+    let service = Signed::new(builder.build(), post_policy);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.keep_alive(true).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();

@@ -4,6 +4,8 @@
 //! modification time, inode); a file that another program wrote since is a
 //! different object, whose row is ignored and later replaced.
 
+mod redo;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +15,7 @@ use s3s::dto::NotificationConfiguration;
 use serde::{Deserialize, Serialize};
 
 use crate::fsys::Stamp;
+pub(crate) use redo::Redo;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS objects(
@@ -26,6 +29,9 @@ CREATE TABLE IF NOT EXISTS made_folders(
   bucket TEXT NOT NULL, folder TEXT NOT NULL, inode INTEGER NOT NULL,
   PRIMARY KEY(bucket, folder)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS strays(id INTEGER PRIMARY KEY, root TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS redo(
+  id INTEGER PRIMARY KEY, root TEXT NOT NULL, key TEXT NOT NULL, inode INTEGER NOT NULL,
+  file TEXT NOT NULL, etag TEXT, attributes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS uploads(
   id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL,
   initiated INTEGER NOT NULL, attributes TEXT NOT NULL) WITHOUT ROWID;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::bucket::{Bucket, BucketKind};
 use crate::error::{Doing, Fault, Outcome};
-use crate::fsys;
+use crate::fsys::{self, Status};
 use crate::keys;
 use crate::sidecar::Sidecar;
 use crate::store::Inner;
@@ -31,6 +31,31 @@ struct Place {
     /// The database row that knows of the file, if it lies in a user's folder.
     stray: Option<(i64, Arc<Sidecar>)>,
     moved: bool,
+}
+
+/// What a file is given when it is put in place.
+#[derive(Debug)]
+pub(crate) enum Outfit {
+    /// Nothing: it stays this user's alone.
+    Private,
+    /// The permissions of a new file.
+    Mode(u32),
+    /// Owner, permissions and attributes of the file that it replaces.
+    After(Status),
+}
+
+impl Outfit {
+    fn put_on(&self, file: &File, folder: impl AsFd, name: &str) {
+        let done = match self {
+            Self::Private => Ok(()),
+            Self::Mode(mode) => fsys::set_mode(file, *mode),
+            Self::After(old) => fsys::take_after(file, folder, name, old),
+        };
+        if let Err(error) = done {
+            // FAT has none to set.
+            tracing::debug!(%error, "the permissions of a file could not be set");
+        }
+    }
 }
 
 impl Drop for Place {
@@ -91,6 +116,19 @@ impl Staged {
         Ok(())
     }
 
+    /// Moves the file to another folder of the state directory, or copies it
+    /// there if it lies in a user's folder.
+    pub(crate) fn keep_copy(mut self, inner: &Inner, folder: &OwnedFd, name: &str) -> io::Result<()> {
+        if self.place.stray.is_none() {
+            return self.keep(folder, name);
+        }
+        let mut copy = Self::in_state(inner).map_err(|_| io::Error::other("no temporary file"))?;
+        self.file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.file, &mut copy.file)?;
+        copy.file.sync_all()?;
+        copy.keep(folder, name)
+    }
+
     /// Moves the file onto its name. `folder_key` is the key of `folder`.
     pub(crate) fn rename(
         mut self,
@@ -99,7 +137,9 @@ impl Staged {
         folder: impl AsFd,
         folder_key: &str,
         name: &str,
+        outfit: &Outfit,
     ) -> Result<(), Unmoved> {
+        outfit.put_on(&self.file, &folder, name);
         match fsys::rename(&self.place.folder, &self.place.name, &folder, name) {
             Ok(()) => {
                 self.place.moved = true;
@@ -117,6 +157,7 @@ impl Staged {
                     .and_then(|_| io::copy(&mut self.file, &mut &near.file));
                 copied.doing("copying into the bucket's folder").map_err(Unmoved::Failed)?;
                 let mut near = near;
+                outfit.put_on(&near.file, &folder, name);
                 match fsys::rename(&near.place.folder, &near.place.name, &folder, name) {
                     Ok(()) => {
                         near.place.moved = true;

@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::access::Access;
 use crate::bucket::{Bucket, BucketKind, Skipped};
 use crate::error::{Fault, Outcome, StoreError};
 use crate::events::{self, EventName, Happening, Notice, Sequencers, Sink};
-use crate::folders::{FolderCache, visible};
-use crate::fsys::{self, Kind, Stamp};
+use crate::folders::FolderCache;
+use crate::fsys;
 use crate::keys;
 use crate::sidecar::Sidecar;
-use crate::watch;
+use crate::unreadable::Unreadable;
+use crate::walk::walk;
+use crate::{in_place, watch};
 
 /// How folder buckets are watched for changes by other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +45,22 @@ pub struct Options {
     pub watch: Watch,
     /// Where events go.
     pub sink: Sink,
+    /// Whether browsers may upload with a form and a signed policy.
+    pub post_policy: bool,
+    /// The permissions that are taken away from new files and folders in users'
+    /// folders; that of the process when the store is opened, if it is not given.
+    pub umask: Option<u32>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), watch: Watch::Native, sink: Sink::none() }
+        Self {
+            region: "us-east-1".to_owned(),
+            watch: Watch::Native,
+            sink: Sink::none(),
+            post_policy: false,
+            umask: None,
+        }
     }
 }
 
@@ -88,11 +102,18 @@ pub(crate) struct Inner {
     /// The directory for files that are being received.
     pub(crate) incoming: OwnedFd,
     pub(crate) incoming_device: u64,
+    /// The directory for contents that are written over files in place.
+    pub(crate) redo: OwnedFd,
+    /// Taken away from the permissions of new files in users' folders.
+    pub(crate) umask: u32,
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) folders: FolderCache,
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
     sequencers: Sequencers,
     locks: Vec<Mutex<()>>,
+    /// Locks for files that have several names: readers share them, who writes
+    /// over the file has it alone. Taken after that of the key.
+    inode_locks: Vec<RwLock<()>>,
     /// Uploads that are being completed or aborted.
     ending: Mutex<HashSet<String>>,
     /// Held for as long as the store lives.
@@ -104,6 +125,7 @@ pub(crate) struct Inner {
 const INCOMING: &str = "incoming";
 const UPLOADS: &str = "uploads";
 const BUCKETS: &str = "buckets";
+const REDO: &str = "redo";
 
 impl Store {
     /// Opens a store whose state (sidecar database, created buckets, upload
@@ -151,7 +173,7 @@ impl Store {
             }
             _ => {}
         }
-        for name in [INCOMING, UPLOADS, BUCKETS] {
+        for name in [INCOMING, UPLOADS, BUCKETS, REDO] {
             let path = state_dir.join(name);
             std::fs::create_dir_all(&path).map_err(|e| StoreError::io(at("creating", &path), e))?;
         }
@@ -159,7 +181,16 @@ impl Store {
             fsys::open_root(&incoming_path).map_err(|e| StoreError::io(at("opening", &incoming_path), e))?;
         let incoming_device =
             fsys::status_of(&incoming).map_err(|e| StoreError::io(at("opening", &incoming_path), e))?.device;
+        let umask = match options.umask {
+            Some(umask) => umask,
+            None => fsys::find_umask(&incoming)
+                .map_err(|e| StoreError::io(at("making a folder in", &incoming_path), e))?,
+        };
         let sidecar = Arc::new(Sidecar::open(&state_dir.join("sidecar.db"))?);
+        let redo_path = state_dir.join(REDO);
+        let redo = fsys::open_root(&redo_path).map_err(|e| StoreError::io(at("opening", &redo_path), e))?;
+        in_place::clear(&redo_path, &sidecar.redo_files()?)
+            .map_err(|e| StoreError::io(at("clearing", &redo_path), e))?;
         let sequencers = Sequencers::new(sidecar.high_water()?);
         let store = Self {
             inner: Arc::new(Inner {
@@ -167,11 +198,14 @@ impl Store {
                 state_dir,
                 incoming,
                 incoming_device,
+                redo,
+                umask,
                 sidecar,
                 folders: FolderCache::default(),
                 buckets: RwLock::default(),
                 sequencers,
                 locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
+                inode_locks: std::iter::repeat_with(RwLock::default).take(LOCKS).collect(),
                 ending: Mutex::default(),
                 _lock: lock,
                 _temporary: temporary,
@@ -183,7 +217,7 @@ impl Store {
         }
         for (name, created) in store.inner.sidecar.buckets()? {
             let path = store.inner.created_path(&name);
-            match Bucket::open(name.clone(), path, BucketKind::Created, created) {
+            match Bucket::open(name.clone(), path, BucketKind::Created, Access::ReadWrite, created) {
                 Ok(bucket) => store.inner.serve_bucket(bucket)?,
                 Err(error) => tracing::warn!(bucket = %name, %error, "a created bucket has lost its folder"),
             }
@@ -193,10 +227,11 @@ impl Store {
 
     /// Serves a folder of the user's as a bucket and watches it. When this
     /// returns, changes are seen, so a scan that starts now misses nothing.
+    /// Clients may write into it only if `access` says so.
     ///
     /// # Errors
     /// If the name is taken or not legal, or the path is not a folder that can be read.
-    pub fn add_bucket(&self, name: &str, path: impl AsRef<Path>) -> Result<(), StoreError> {
+    pub fn add_bucket(&self, name: &str, path: impl AsRef<Path>, access: Access) -> Result<(), StoreError> {
         if !s3s::path::check_bucket_name(name) {
             return Err(StoreError::BucketName(name.to_owned()));
         }
@@ -213,11 +248,17 @@ impl Store {
             self.inner.clear_strays(root)?;
         }
         let created = fsys::now_ns() / 1_000_000_000;
-        let bucket = Bucket::open(name.to_owned(), path.clone(), BucketKind::Folder, created)
+        let bucket = Bucket::open(name.to_owned(), path.clone(), BucketKind::Folder, access, created)
             .map_err(|e| StoreError::io(format!("opening {}", path.display()), e))?;
+        let finished = self.inner.finish_writes(&bucket)?;
         self.inner.serve_bucket(bucket)?;
         if let Some(bucket) = self.inner.find(name) {
             watch::start(&self.inner, &bucket);
+            for object in finished {
+                let _guard = self.inner.lock_key(&bucket.name, &object.key);
+                let state = Some((object.stamp.size, object.etag));
+                self.inner.announce(&bucket, &object.key, events::EventName::Put, state);
+            }
         }
         Ok(())
     }
@@ -258,6 +299,13 @@ impl Store {
     #[must_use]
     pub fn list_counters(&self, bucket: &str) -> Option<Skipped> {
         self.inner.find(bucket).map(|b| b.skipped.snapshot())
+    }
+
+    /// What of a bucket may not be read, as far as listings, requests and the
+    /// watcher have seen.
+    #[must_use]
+    pub fn unreadable(&self, bucket: &str) -> Option<Unreadable> {
+        self.inner.find(bucket).map(|b| b.unreadable.snapshot())
     }
 
     /// The directory that holds the store's state.
@@ -317,7 +365,7 @@ impl Inner {
         let path = self.created_path(name);
         std::fs::create_dir_all(&path).map_err(|e| Fault::internal("creating a bucket's folder", e))?;
         let created = fsys::now_ns() / 1_000_000_000;
-        let bucket = Bucket::open(name.to_owned(), path, BucketKind::Created, created)
+        let bucket = Bucket::open(name.to_owned(), path, BucketKind::Created, Access::ReadWrite, created)
             .map_err(|e| Fault::internal("opening a bucket's folder", e))?;
         self.sidecar.add_bucket(name, created)?;
         buckets.insert(name.to_owned(), Arc::new(bucket));
@@ -363,6 +411,15 @@ impl Inner {
         let index = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or(0);
         #[allow(clippy::indexing_slicing, reason = "the remainder is smaller than the number of locks")]
         self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock of a file that has several names.
+    pub(crate) fn inode_lock(&self, device: u64, inode: u64) -> &RwLock<()> {
+        let mut hasher = DefaultHasher::new();
+        (device, inode).hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or(0);
+        #[allow(clippy::indexing_slicing, reason = "the remainder is smaller than the number of locks")]
+        &self.inode_locks[index]
     }
 
     /// Claims an upload for its end, which only one request may bring about.
@@ -474,80 +531,4 @@ fn remove_empty_folders(path: &Path) -> bool {
         }
     }
     std::fs::remove_dir(path).is_ok()
-}
-
-/// A file that a walk found.
-pub(crate) struct Found<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) stamp: Stamp,
-    pub(crate) ctime_ns: i64,
-}
-
-/// Walks everything below a folder in no particular order until `found`
-/// answers `false`. Folders that may not be read are passed over.
-pub(crate) fn walk(
-    bucket: &Bucket,
-    root: OwnedFd,
-    key: &str,
-    found: &mut dyn FnMut(Found<'_>) -> bool,
-) -> std::io::Result<()> {
-    walk_folders(bucket, root, key, &mut |_| {}, Some(found))
-}
-
-/// The same, and tells the keys of the folders too. Files are not looked at if
-/// nobody wants to know of them.
-pub(crate) fn walk_folders(
-    bucket: &Bucket,
-    root: OwnedFd,
-    key: &str,
-    entered: &mut dyn FnMut(&str),
-    mut found: Option<&mut dyn FnMut(Found<'_>) -> bool>,
-) -> std::io::Result<()> {
-    // Only the folders of one path are open at a time.
-    let mut path: Vec<(OwnedFd, Vec<String>, String)> = Vec::new();
-    let mut next = Some((root, key.to_owned()));
-    loop {
-        if let Some((folder, key)) = next.take() {
-            entered(&key);
-            let mut inner = Vec::new();
-            for entry in fsys::entries(&folder)? {
-                let entry = entry?;
-                if !visible(bucket, key.len(), &entry) {
-                    continue;
-                }
-                let Some(name) = entry.name else { continue };
-                if entry.kind == Kind::Folder {
-                    inner.push(name);
-                    continue;
-                }
-                let Some(found) = found.as_mut() else { continue };
-                match fsys::status_at(&folder, &name) {
-                    Ok(status) if status.kind == Kind::File => {
-                        let key = format!("{key}{name}");
-                        let stamp = bucket.stamp(status.stamp);
-                        if !found(Found { key: &key, stamp, ctime_ns: status.ctime_ns }) {
-                            return Ok(());
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(e) if fsys::is_missing(&e) => {}
-                    Err(e) => return Err(e),
-                }
-            }
-            path.push((folder, inner, key));
-        }
-        let Some((folder, inner, key)) = path.last_mut() else { return Ok(()) };
-        let Some(name) = inner.pop() else {
-            path.pop();
-            continue;
-        };
-        match fsys::open_folder(&*folder, &name) {
-            Ok(folder) => next = Some((folder, format!("{key}{name}/"))),
-            Err(e) if fsys::is_missing(&e) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-                crate::bucket::SkipCounters::add(&bucket.skipped.unreadable);
-            }
-            Err(e) => return Err(e),
-        }
-    }
 }

@@ -39,7 +39,7 @@ class Cloud:
         self._log = self.log_path.open("wb")
         self.process = subprocess.Popen(
             # Port 0: any four free ports, so that nothing else is in the way.
-            [binary(), "up", *folders, "--port", "0", "--state", state, "--json"],
+            [binary(), "up", *folders, "--port", "0", "--state", state, "--writable", "--json"],
             env={
                 **inherited,
                 "MEDIADEX_ACCESS_KEY_ID": ACCESS_KEY_ID,

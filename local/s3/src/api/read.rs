@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use s3s::S3ErrorCode;
 use s3s::dto::*;
 use tokio::io::AsyncReadExt;
@@ -66,12 +67,18 @@ fn check_part(part: Option<i32>, object: &Object) -> Outcome<()> {
 enum Body {
     Whole(Bytes),
     Stream(File, u64),
+    /// The body of a file that may be written over in place meanwhile.
+    Guarded(File, u64),
 }
 
-fn body(mut file: File, section: Section) -> Outcome<Body> {
+fn body(mut file: File, section: Section, linked: bool) -> Outcome<Body> {
     file.seek(SeekFrom::Start(section.start)).doing("reading an object")?;
     if section.length > AT_ONCE {
-        return Ok(Body::Stream(file, section.length));
+        return Ok(if linked {
+            Body::Guarded(file, section.length)
+        } else {
+            Body::Stream(file, section.length)
+        });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(section.length).unwrap_or(0));
     file.take(section.length).read_to_end(&mut bytes).doing("reading an object")?;
@@ -83,16 +90,30 @@ fn body(mut file: File, section: Section) -> Outcome<Body> {
 }
 
 impl Body {
-    fn into_stream(self) -> StreamingBlob {
-        match self {
+    fn into_stream(self) -> Outcome<StreamingBlob> {
+        Ok(match self {
             Self::Whole(bytes) => StreamingBlob::from(s3s::Body::from(bytes)),
-            Self::Stream(file, length) => {
-                let mut file = tokio::fs::File::from_std(file);
-                file.set_max_buf_size(PIECE);
-                StreamingBlob::wrap(ReaderStream::with_capacity(file.take(length), PIECE))
+            Self::Stream(file, length) => StreamingBlob::wrap(pieces(file, length)),
+            Self::Guarded(file, length) => {
+                let same = file.try_clone().doing("reading an object")?;
+                let before = fsys::status_of(&same).doing("reading an object")?.stamp;
+                // Broken off rather than made of two contents.
+                StreamingBlob::wrap(pieces(file, length).map(move |piece| {
+                    if fsys::status_of(&same)?.stamp == before {
+                        piece
+                    } else {
+                        Err(io::Error::other("the object was changed while it was read"))
+                    }
+                }))
             }
-        }
+        })
     }
+}
+
+fn pieces(file: File, length: u64) -> ReaderStream<tokio::io::Take<tokio::fs::File>> {
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(PIECE);
+    ReaderStream::with_capacity(file.take(length), PIECE)
 }
 
 impl Endpoint {
@@ -107,11 +128,12 @@ impl Endpoint {
         let (key, range, part) = (input.key, input.range, input.part_number);
         let (object, section, body) = self
             .on_bucket(&input.bucket, move |inner, bucket| {
-                let (file, object) = inner.open_object(bucket, &key)?;
+                let (file, object, _still) = inner.open_still(bucket, &key)?;
                 conditions.check(&object.etag, object.stamp.modified(), false)?;
                 check_part(part, &object)?;
                 let section = section(range, object.stamp.size)?;
-                Ok((object, section, body(file, section)?))
+                let linked = object.linked;
+                Ok((object, section, body(file, section, linked)?.into_stream()?))
             })
             .await?;
         let attributes = object.attributes;
@@ -121,7 +143,7 @@ impl Endpoint {
         let sums = if with_sums { attributes.sums } else { Default::default() };
         Ok(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            body: Some(body.into_stream()),
+            body: Some(body),
             cache_control: attributes.cache_control,
             checksum_crc32: sums.crc32,
             checksum_crc32c: sums.crc32c,

@@ -4,11 +4,18 @@
 //! at: after a pause in which nothing more happens to it, the path's present
 //! state decides what is announced. What cannot be told key by key is announced
 //! as a prefix or a bucket to be compared with its listing.
+//!
+//! Where the system watches single folders (inotify), each is watched by
+//! itself: a watch of a whole tree fails on the first folder that may not be
+//! read. Such a folder is skipped and looked at again until it may be read.
 
 mod pending;
 mod poll;
+mod retry;
 
 use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
@@ -20,8 +27,13 @@ use crate::bucket::Bucket;
 use crate::events::{EventName, Notice};
 use crate::fsys::{self, Kind};
 use crate::keys::{self, Key};
-use crate::store::{DEFAULT_POLL, Inner, Watch, walk, walk_folders};
+use crate::store::{DEFAULT_POLL, Inner, Watch};
+use crate::walk::{Found, walk, walk_folders};
 use pending::{Pending, Touched};
+use retry::{Look, Retry, look};
+
+/// Whether folders are watched one by one; elsewhere the system watches trees.
+const ONE_BY_ONE: bool = cfg!(target_os = "linux");
 
 /// How often it is checked that the store still lives.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,6 +66,8 @@ pub(crate) fn start(inner: &Arc<Inner>, bucket: &Arc<Bucket>) {
                 pending: Pending::default(),
                 folders: BTreeSet::new(),
                 second_looks: Vec::new(),
+                retry: Retry::default(),
+                unwatched: None,
                 watched: (0, 0),
                 root_checked: Instant::now(),
             };
@@ -87,6 +101,9 @@ struct Native {
     /// The keys of all folders: a path that is gone does not say what it was.
     folders: BTreeSet<String>,
     second_looks: Vec<SecondLook>,
+    retry: Retry,
+    /// Why a folder could not be watched: there are too many.
+    unwatched: Option<notify::Error>,
     /// Device and inode of the folder that is being watched.
     watched: (u64, u64),
     root_checked: Instant,
@@ -105,20 +122,44 @@ impl Native {
             },
             config,
         )?;
+        let root = self.bucket.root().map_err(|_| notify::Error::path_not_found())?;
         self.watched = self.bucket.identity();
-        backend.watch(&self.bucket.path, RecursiveMode::Recursive)?;
+        if !ONE_BY_ONE {
+            backend.watch(&self.bucket.path, RecursiveMode::Recursive)?;
+        }
         self.backend = Some(backend);
-        Ok(())
+        self.folders.clear();
+        if let Err(error) = self.follow(root, "", None) {
+            tracing::warn!(bucket = %self.bucket.name, %error, "not all folders could be read");
+        }
+        self.unwatched.take().map_or(Ok(()), Err)
+    }
+
+    /// Walks a folder: learns and watches it and all folders in it, each before
+    /// it is read, so that nothing is put into it unseen.
+    fn follow(
+        &mut self,
+        folder: OwnedFd,
+        key: &str,
+        found: Option<&mut dyn FnMut(Found<'_>) -> bool>,
+    ) -> io::Result<()> {
+        let Self { bucket, backend, folders, unwatched, .. } = self;
+        let mut entered = |key: &str| {
+            folders.insert(key.to_owned());
+            if unwatched.is_none()
+                && let Some(backend) = backend
+            {
+                *unwatched = watch_folder(backend, bucket, key).err();
+            }
+        };
+        walk_folders(bucket, folder, key, &mut entered, found)
     }
 
     fn run(mut self, mut watching: notify::Result<()>) {
         loop {
-            match watching {
-                Ok(()) => self.learn_folders(),
-                Err(error) => {
-                    self.fall_back(&error);
-                    return;
-                }
+            if let Err(error) = watching {
+                self.fall_back(&error);
+                return;
             }
             match self.watch() {
                 Some(again) => watching = again,
@@ -164,6 +205,12 @@ impl Native {
             }
             self.flush(&inner);
             self.look_again(&inner);
+            self.try_unreadable(&inner);
+            if let Some(error) = self.unwatched.take() {
+                drop(inner);
+                self.fall_back(&error);
+                return None;
+            }
         }
     }
 
@@ -196,10 +243,18 @@ impl Native {
 
     /// Polls for the rest of the store's life.
     fn fall_back(&mut self, error: &notify::Error) {
+        let no_instances = rustix::io::Errno::MFILE.raw_os_error();
+        let advice = match &error.kind {
+            ErrorKind::MaxFilesWatch => " (on Linux, raise fs.inotify.max_user_watches)",
+            ErrorKind::Io(system) if system.raw_os_error() == Some(no_instances) => {
+                " (on Linux, raise fs.inotify.max_user_instances)"
+            }
+            _ => "",
+        };
         tracing::warn!(
             bucket = %self.bucket.name,
             %error,
-            "the operating system cannot watch this folder (on Linux, raise fs.inotify.max_user_watches); it is polled instead, so changes are seen later"
+            "the operating system cannot watch this folder{advice}; it is polled instead, so changes are seen later"
         );
         self.backend = None;
         let poller = poll::Poller::new(self.inner.clone(), Arc::clone(&self.bucket), DEFAULT_POLL);
@@ -214,28 +269,27 @@ impl Native {
         self.bucket.root().is_ok() && self.bucket.identity() != self.watched
     }
 
-    fn learn_folders(&mut self) {
-        self.folders.clear();
-        let Ok(root) = self.bucket.root() else { return };
-        let folders = &mut self.folders;
-        let walked = walk_folders(&self.bucket, root, "", &mut |key| folders.extend([key.to_owned()]), None);
-        if let Err(error) = walked {
-            tracing::warn!(bucket = %self.bucket.name, %error, "not all folders could be read");
-        }
-    }
-
     /// Looks at the paths that have come to rest.
     fn flush(&mut self, inner: &Inner) {
         let mut walked: Vec<String> = Vec::new();
         for (key, touched) in self.pending.take_due(Instant::now()) {
             let folder = format!("{key}/");
             let was_folder = self.folders.contains(&folder);
-            let is = self.kind(&key);
+            let is = match self.at(&key) {
+                At::Here(kind) => Some(kind),
+                At::Nothing => None,
+                // What may not be looked at is neither changed nor gone.
+                At::Unknown => continue,
+            };
+            if is != Some(Kind::Folder) && self.bucket.unreadable.has(&folder) {
+                self.lose(inner, &folder);
+            }
             if was_folder && (is != Some(Kind::Folder) || touched.vanished) {
                 self.forget_folder(inner, &folder, touched.moved);
             }
             match is {
-                Some(Kind::File) => self.announce_file(inner, &key),
+                Some(Kind::File) => self.announce_file(inner, &key, touched.content),
+                Some(Kind::Folder) if !touched.content => self.permissions_changed(inner, &folder),
                 Some(Kind::Folder) => {
                     if touched.vanished && !was_folder {
                         self.announce_gone(inner, &key);
@@ -261,6 +315,50 @@ impl Native {
         }
     }
 
+    /// A folder's attributes changed, perhaps who may read it.
+    fn permissions_changed(&mut self, inner: &Inner, folder: &str) {
+        let skipped = self.bucket.unreadable.has(folder);
+        match look(&self.bucket, folder) {
+            Look::Readable if skipped => self.take_up(inner, folder),
+            Look::Unreadable if !skipped => self.bucket.note_unreadable(folder),
+            _ => {}
+        }
+    }
+
+    /// Looks at what may not be read, when it is time to.
+    fn try_unreadable(&mut self, inner: &Inner) {
+        let bucket = Arc::clone(&self.bucket);
+        for key in self.retry.due(Instant::now(), || bucket.unreadable.keys()) {
+            match look(&bucket, &key) {
+                Look::Readable => self.take_up(inner, &key),
+                Look::Gone => self.lose(inner, &key),
+                Look::Unreadable => {}
+            }
+        }
+    }
+
+    /// What could not be read is gone; nobody was told of what was in a folder.
+    fn lose(&self, inner: &Inner, key: &str) {
+        self.bucket.unreadable.forget(&self.bucket.name, key);
+        if key.ends_with('/') {
+            self.bucket.unreadable.forget_below(key);
+            inner.tell(Notice::PrefixChanged { bucket: self.bucket.name.clone(), prefix: key.to_owned() });
+        }
+    }
+
+    /// Announces what may be read again, whatever was announced of it before:
+    /// whoever tried to read it meanwhile was refused.
+    fn take_up(&mut self, inner: &Inner, key: &str) {
+        self.bucket.unreadable.forget(&self.bucket.name, key);
+        if key.is_empty() || key.ends_with('/') {
+            self.bucket.forget_announced(key);
+            self.look_through(inner, key, i64::MIN);
+        } else {
+            self.bucket.forget_announcement(key);
+            self.announce_file(inner, key, true);
+        }
+    }
+
     fn look_again(&mut self, inner: &Inner) {
         let now = Instant::now();
         let due: Vec<SecondLook> = self.second_looks.extract_if(.., |look| look.due <= now).collect();
@@ -273,23 +371,17 @@ impl Native {
     fn look_through(&mut self, inner: &Inner, folder: &str, since_ns: i64) {
         let Ok(root) = self.bucket.root() else { return };
         let Some(components) = keys::folder_components(folder) else { return };
-        let Ok(opened) = fsys::descend(root, components) else { return };
+        let Ok(opened) = self.bucket.descend(root, &components) else { return };
         let mut keys = Vec::new();
-        let folders = &mut self.folders;
-        let walked = walk_folders(
-            &self.bucket,
-            opened,
-            folder,
-            &mut |key| folders.extend([key.to_owned()]),
-            Some(&mut |found| {
-                if found.ctime_ns >= since_ns {
-                    keys.push(found.key.to_owned());
-                }
-                true
-            }),
-        );
+        let mut found = |found: Found<'_>| {
+            if found.ctime_ns >= since_ns {
+                keys.push(found.key.to_owned());
+            }
+            true
+        };
+        let walked = self.follow(opened, folder, Some(&mut found));
         for key in keys {
-            self.announce_file(inner, &key);
+            self.announce_file(inner, &key, true);
         }
         if let Err(error) = walked {
             tracing::warn!(bucket = %self.bucket.name, %error, "a new folder could not be read");
@@ -306,6 +398,7 @@ impl Native {
         for key in below {
             self.folders.remove(&key);
         }
+        self.bucket.unreadable.forget_below(folder);
         if !moved {
             return;
         }
@@ -316,17 +409,33 @@ impl Native {
         inner.tell(Notice::PrefixChanged { bucket: self.bucket.name.clone(), prefix: folder.to_owned() });
     }
 
-    /// What is at a key now; nothing if there is nothing.
-    fn kind(&self, key: &str) -> Option<Kind> {
-        let path = Key::parse(key).ok()?;
-        let folder = fsys::descend(self.bucket.root().ok()?, keys::folder_components(path.folder())?).ok()?;
-        fsys::status_at(&folder, path.name()).ok().map(|status| status.kind)
+    /// What is at a key now.
+    fn at(&self, key: &str) -> At {
+        let Ok(path) = Key::parse(key) else { return At::Nothing };
+        let Ok(root) = self.bucket.root() else { return At::Unknown };
+        let Some(components) = keys::folder_components(path.folder()) else { return At::Nothing };
+        let folder = self.bucket.descend(root, &components);
+        match folder.and_then(|folder| fsys::status_at(&folder, path.name())) {
+            Ok(status) => At::Here(status.kind),
+            Err(error) if fsys::is_missing(&error) => At::Nothing,
+            Err(_) => At::Unknown,
+        }
     }
 
-    fn announce_file(&self, inner: &Inner, key: &str) {
+    /// Announces a file. `content` tells whether more than its attributes changed.
+    fn announce_file(&self, inner: &Inner, key: &str, content: bool) {
         let _guard = inner.lock_key(&self.bucket.name, key);
         // Gone again: its own event tells so.
         let Ok(object) = inner.stat_object(&self.bucket, key) else { return };
+        if look(&self.bucket, key) == Look::Unreadable {
+            self.bucket.note_unreadable(key);
+            // What is known of it stays known.
+            if !content {
+                return;
+            }
+        } else if self.bucket.unreadable.forget(&self.bucket.name, key) {
+            self.bucket.forget_announcement(key);
+        }
         if self.bucket.note_announced(key, Some(object.stamp)) {
             inner.announce(&self.bucket, key, EventName::Put, Some((object.stamp.size, object.etag)));
         }
@@ -338,9 +447,10 @@ impl Native {
             return;
         }
         let _guard = inner.lock_key(&self.bucket.name, key);
-        if self.kind(key) == Some(Kind::File) {
+        if matches!(self.at(key), At::Here(Kind::File) | At::Unknown) {
             return;
         }
+        self.bucket.unreadable.forget(&self.bucket.name, key);
         if let Err(error) = inner.sidecar.delete(&self.bucket.name, key) {
             tracing::warn!(%error, "the record of a removed file could not be removed");
         }
@@ -350,6 +460,35 @@ impl Native {
     }
 }
 
+/// What is at a key.
+enum At {
+    Here(Kind),
+    Nothing,
+    /// It may not be looked at, or the disk is away.
+    Unknown,
+}
+
+/// Watches one folder, where they are watched one by one.
+fn watch_folder(backend: &mut RecommendedWatcher, bucket: &Bucket, key: &str) -> notify::Result<()> {
+    if !ONE_BY_ONE {
+        return Ok(());
+    }
+    let path = match key.strip_suffix('/') {
+        Some(inner) => bucket.path.join(inner),
+        None => bucket.path.clone(),
+    };
+    backend.watch(&path, RecursiveMode::NonRecursive).or_else(|error| match &error.kind {
+        // Gone again; that is an event of its own.
+        ErrorKind::PathNotFound => Ok(()),
+        ErrorKind::Io(system) if fsys::is_missing(system) => Ok(()),
+        ErrorKind::Io(system) if fsys::is_denied(system) => {
+            bucket.note_unreadable(key);
+            Ok(())
+        }
+        _ => Err(error),
+    })
+}
+
 /// The key of a path below the bucket's folder, if it can have one.
 fn key_of(root: &Path, path: &Path) -> Option<String> {
     let below = path.strip_prefix(root).ok()?.to_str()?;
@@ -357,10 +496,7 @@ fn key_of(root: &Path, path: &Path) -> Option<String> {
 }
 
 /// Walks for [`poll`].
-fn walk_all(
-    bucket: &Bucket,
-    found: &mut dyn FnMut(crate::store::Found<'_>) -> bool,
-) -> Option<std::io::Result<()>> {
+fn walk_all(bucket: &Bucket, found: &mut dyn FnMut(Found<'_>) -> bool) -> Option<std::io::Result<()>> {
     let root = bucket.root().ok()?;
     Some(walk(bucket, root, "", found))
 }

@@ -22,6 +22,8 @@ pub(super) struct Touched {
     pub(super) vanished: bool,
     /// It was moved away, or it is not known how it vanished.
     pub(super) moved: bool,
+    /// More than its attributes (permissions, owner, times) changed.
+    pub(super) content: bool,
     /// Nothing more is expected to follow.
     complete: bool,
 }
@@ -29,7 +31,8 @@ pub(super) struct Touched {
 impl Touched {
     /// What an event says about its path of that index; nothing if it is none of our business.
     pub(super) fn of(kind: &EventKind, index: usize) -> Option<Self> {
-        let changed = Self::default();
+        let attributes = Self { complete: true, ..Self::default() };
+        let changed = Self { content: true, ..Self::default() };
         let appeared = Self { appeared: true, ..changed };
         let vanished = Self { vanished: true, complete: true, ..changed };
         Some(match kind {
@@ -42,8 +45,9 @@ impl Touched {
             EventKind::Modify(ModifyKind::Name(mode)) => match (mode, index) {
                 (RenameMode::From, _) | (RenameMode::Both, 0) => Self { moved: true, ..vanished },
                 (RenameMode::To, _) | (RenameMode::Both, _) => Self { complete: true, ..appeared },
-                _ => Self { moved: true, appeared: true, vanished: true, complete: false },
+                _ => Self { moved: true, appeared: true, vanished: true, ..changed },
             },
+            EventKind::Modify(ModifyKind::Metadata(_)) => attributes,
             _ => changed,
         })
     }
@@ -70,6 +74,7 @@ impl Pending {
         waiting.touched.appeared |= touched.appeared;
         waiting.touched.vanished |= touched.vanished;
         waiting.touched.moved |= touched.moved;
+        waiting.touched.content |= touched.content;
         let pause = if touched.complete { COMPLETE } else { WRITING };
         waiting.due = (now + pause).min(waiting.first + LONGEST);
     }
@@ -89,6 +94,8 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+    use notify::event::{DataChange, MetadataKind};
+
     use super::*;
 
     #[test]
@@ -107,6 +114,14 @@ mod tests {
         let later = pending.take_due(now + LONGEST);
         assert_eq!(later.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["b"]);
         assert_eq!(pending.next_due(), None);
+    }
+
+    #[test]
+    fn attributes_are_told_from_content() {
+        let chmod = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+        let write = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert_eq!(Touched::of(&chmod, 0).map(|t| t.content), Some(false));
+        assert_eq!(Touched::of(&write, 0).map(|t| t.content), Some(true));
     }
 
     #[test]

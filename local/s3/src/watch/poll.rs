@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::bucket::Bucket;
 use crate::events::Notice;
 use crate::store::Inner;
+use crate::watch::retry::{Look, look};
 use crate::watch::walk_all;
 
 /// With more changed folders than this the whole bucket is compared at once.
@@ -49,6 +50,11 @@ impl Poller {
             let now = fingerprints(&self.bucket);
             let Some(inner) = self.inner.upgrade() else { return };
             if let Some(now) = now {
+                for key in self.bucket.unreadable.keys() {
+                    if look(&self.bucket, &key) != Look::Unreadable {
+                        self.bucket.unreadable.forget(&self.bucket.name, &key);
+                    }
+                }
                 for notice in self.changes(&now) {
                     inner.tell(notice);
                 }
@@ -87,7 +93,9 @@ fn fingerprints(bucket: &Bucket) -> Option<Fingerprints> {
     let mut prints = Fingerprints::new();
     let walked = walk_all(bucket, &mut |found| {
         let mut hasher = DefaultHasher::new();
-        (found.key, found.stamp.size, found.stamp.mtime_ns, found.stamp.inode).hash(&mut hasher);
+        // The time of the last change shows permissions that were given.
+        (found.key, found.stamp.size, found.stamp.mtime_ns, found.stamp.inode, found.ctime_ns)
+            .hash(&mut hasher);
         let folder = found.key.rfind('/').and_then(|at| found.key.get(..=at)).unwrap_or("");
         let print = match prints.get_mut(folder) {
             Some(print) => print,

@@ -37,8 +37,12 @@ pub(crate) fn client(address: std::net::SocketAddr, access: &str, secret: &str, 
 
 impl Served {
     pub(crate) async fn start(state: &Path, watch: Watch) -> Self {
+        Self::with(state, Options { watch, ..Options::default() }).await
+    }
+
+    pub(crate) async fn with(state: &Path, options: Options) -> Self {
         let (sink, notices) = Sink::channel();
-        let store = Store::open(state, Options { watch, sink, ..Options::default() }).unwrap();
+        let store = Store::open(state, Options { sink, ..options }).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
-use mediadex_s3::Watch;
+use mediadex_s3::{Access, Watch};
 
 use crate::harness::{Dirs, Served, code, tree};
 
@@ -10,7 +10,7 @@ use crate::harness::{Dirs, Served, code, tree};
 async fn odd_keys_go_all_the_way() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     let component = "é".repeat(127) + "x";
     let long = ["a".repeat(255), component, "b".repeat(255), "c".repeat(256 - 1)].join("/");
     let long = format!("{long}d");
@@ -66,7 +66,7 @@ async fn odd_keys_go_all_the_way() {
 async fn keys_that_no_folder_can_hold_are_refused() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "file", b"x").await;
     s.put("folder", "dir/file", b"x").await;
     std::os::unix::fs::symlink("/etc", dirs.folder().join("link")).unwrap();
@@ -124,7 +124,7 @@ async fn what_is_not_an_object_is_passed_over() {
     std::os::unix::fs::symlink("sub", folder.join("link")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
     std::fs::write(folder.join(".mediadex-upload-0123456789abcdef0123456789abcdef"), b"x").unwrap();
-    s.store.add_bucket("folder", &folder).unwrap();
+    s.store.add_bucket("folder", &folder, Access::ReadWrite).unwrap();
     assert_eq!(s.keys("folder").await, ["sub/ok"]);
     let skipped = s.store.list_counters("folder").unwrap();
     assert_eq!((skipped.symlinks, skipped.special, skipped.not_utf8), (1, 1, 1));

@@ -1,6 +1,6 @@
 //! Both versions of ListObjects on the wire.
 
-use mediadex_s3::{StoreError, Watch};
+use mediadex_s3::{Access, StoreError, Watch};
 
 use crate::harness::{Dirs, Served, code};
 
@@ -8,7 +8,7 @@ use crate::harness::{Dirs, Served, code};
 async fn pages_follow_each_other() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     let mut keys: Vec<String> = (0..2345).map(|n| format!("d{}/f{n:05}", n % 7)).collect();
     for key in &keys {
         let path = dirs.folder().join(key);
@@ -63,7 +63,7 @@ async fn pages_follow_each_other() {
 async fn a_folder_that_vanished_is_no_bucket() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "k", b"x").await;
     let away = dirs.folder().with_extension("away");
     std::fs::rename(dirs.folder(), &away).unwrap();

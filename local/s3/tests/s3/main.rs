@@ -7,11 +7,16 @@
     reason = "a failed step fails the test"
 )]
 
+mod attacks;
 mod harness;
 mod keys;
 mod listing;
 mod multipart;
 mod notifications;
 mod objects;
+mod permissions;
+mod read_only;
 mod recovery;
+mod signer;
+mod unreadable;
 mod watching;

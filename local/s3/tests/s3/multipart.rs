@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
-use mediadex_s3::Watch;
+use mediadex_s3::{Access, Watch};
 
 use crate::harness::{Dirs, Served, code, tree};
 
@@ -17,7 +17,7 @@ fn complete(parts: &[(i32, &str)]) -> CompletedMultipartUpload {
 async fn parts_become_an_object() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "source", &vec![7u8; 6 * MIB]).await;
     let created = s
         .client

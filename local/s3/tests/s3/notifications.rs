@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
     NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter, Tag,
     Tagging,
 };
-use mediadex_s3::{Destination, Notice, Watch};
+use mediadex_s3::{Access, Destination, Notice, Watch};
 
 use crate::harness::{Dirs, QUEUE, Served, code};
 
@@ -14,7 +14,7 @@ use crate::harness::{Dirs, QUEUE, Served, code};
 async fn each_change_is_announced_once_and_in_order() {
     let dirs = Dirs::new();
     let mut s = Served::start(&dirs.state(), Watch::Native).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "before", b"nobody asked yet").await;
     s.subscribe("folder").await;
     let e_tag = s.put("folder", "a b/图+.txt", b"hello").await;

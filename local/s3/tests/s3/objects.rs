@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, Delete, MetadataDirective, ObjectIdentifier, Tag, Tagging,
     TaggingDirective,
 };
-use mediadex_s3::{Store, StoreError, Watch};
+use mediadex_s3::{Access, Store, StoreError, Watch};
 
 use crate::harness::{Dirs, Served, client, code, tree};
 
@@ -17,7 +17,7 @@ const MD5_OF_HELLO: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 async fn buckets_come_and_go() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.client.create_bucket().bucket("made").send().await.unwrap();
     assert_eq!(code(s.client.create_bucket().bucket("made").send().await).0, "BucketAlreadyOwnedByYou");
     assert_eq!(code(s.client.create_bucket().bucket("folder").send().await).0, "BucketAlreadyOwnedByYou");
@@ -38,10 +38,22 @@ async fn buckets_come_and_go() {
     s.client.delete_bucket().bucket("made").send().await.unwrap();
     assert_eq!(code(s.client.list_objects_v2().bucket("made").send().await).0, "NoSuchBucket");
     assert_eq!(code(s.client.delete_bucket().bucket("folder").send().await).0, "MethodNotAllowed");
-    assert!(matches!(s.store.add_bucket("folder", dirs.folder()), Err(StoreError::BucketExists(_))));
-    assert!(matches!(s.store.add_bucket("No", dirs.folder()), Err(StoreError::BucketName(_))));
-    assert!(matches!(s.store.add_bucket("none", dirs.folder().join("x")), Err(StoreError::Io { .. })));
-    assert!(matches!(s.store.add_bucket("state", dirs.state()), Err(StoreError::StateInside(_))));
+    assert!(matches!(
+        s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite),
+        Err(StoreError::BucketExists(_))
+    ));
+    assert!(matches!(
+        s.store.add_bucket("No", dirs.folder(), Access::ReadWrite),
+        Err(StoreError::BucketName(_))
+    ));
+    assert!(matches!(
+        s.store.add_bucket("none", dirs.folder().join("x"), Access::ReadWrite),
+        Err(StoreError::Io { .. })
+    ));
+    assert!(matches!(
+        s.store.add_bucket("state", dirs.state(), Access::ReadWrite),
+        Err(StoreError::StateInside(_))
+    ));
     assert!(matches!(Store::open(dirs.state(), Default::default()), Err(StoreError::Locked(_))));
 }
 
@@ -49,7 +61,7 @@ async fn buckets_come_and_go() {
 async fn what_is_put_is_got() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     let put = s
         .client
         .put_object()
@@ -137,7 +149,7 @@ async fn what_is_put_is_got() {
 async fn ranges_and_conditions() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "k", b"0123456789").await;
     s.put("folder", "empty", b"").await;
     for (range, want, content_range) in [
@@ -190,7 +202,7 @@ async fn ranges_and_conditions() {
 async fn wrong_digests_are_refused_and_leave_nothing() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     let put = || s.client.put_object().bucket("folder").key("d/k").body(ByteStream::from_static(b"hello"));
     assert_eq!(code(put().content_md5("AAAAAAAAAAAAAAAAAAAAAA==").send().await), ("BadDigest".into(), 400));
     assert_eq!(code(put().content_md5("nonsense").send().await).0, "InvalidDigest");
@@ -204,7 +216,7 @@ async fn wrong_digests_are_refused_and_leave_nothing() {
 async fn files_of_other_programs_have_etags_of_their_state() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     let path = dirs.folder().join("f");
     std::fs::write(&path, b"one").unwrap();
     let e_tag = || async {
@@ -245,7 +257,7 @@ async fn files_of_other_programs_have_etags_of_their_state() {
 async fn copies() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.client.create_bucket().bucket("made").send().await.unwrap();
     s.client
         .put_object()
@@ -304,7 +316,7 @@ async fn copies() {
 async fn many_are_deleted_at_once() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     std::fs::create_dir_all(dirs.folder().join("mine/empty")).unwrap();
     for key in ["a", "b/c", "mine/d"] {
         s.put("folder", key, b"x").await;
@@ -324,7 +336,7 @@ async fn many_are_deleted_at_once() {
 async fn tags() {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.put("folder", "k", b"x").await;
     let tag = |k: &str, v: &str| Tag::builder().key(k).value(v).build().unwrap();
     let tagging = Tagging::builder().tag_set(tag("a", "1")).tag_set(tag("b", "两")).build().unwrap();

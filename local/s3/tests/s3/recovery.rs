@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use aws_sdk_s3::primitives::ByteStream;
-use mediadex_s3::{Notice, Options, Store, Watch};
+use mediadex_s3::{Access, Notice, Options, Store, Watch};
 
 use crate::harness::{Dirs, Served, eventually, tree};
 
@@ -11,7 +11,7 @@ use crate::harness::{Dirs, Served, eventually, tree};
 async fn everything_is_there_after_a_restart() {
     let dirs = Dirs::new();
     let mut s = Served::start(&dirs.state(), Watch::Native).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.client.create_bucket().bucket("made").send().await.unwrap();
     s.subscribe("folder").await;
     let e_tag = s.put("folder", "d/k", b"hello").await;
@@ -28,7 +28,7 @@ async fn everything_is_there_after_a_restart() {
     std::fs::create_dir(dirs.state().join("uploads/dead")).unwrap();
 
     let mut s = Served::start(&dirs.state(), Watch::Native).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     assert!(tree(&dirs.state().join("incoming")).is_empty());
     assert_eq!(tree(&dirs.state().join("uploads")).len(), 2, "the upload and its part");
     let head = s.client.head_object().bucket("folder").key("d/k").send().await.unwrap();
@@ -66,7 +66,7 @@ async fn across_file_systems() {
     let dirs = Dirs::new();
     let Some(other) = elsewhere(&dirs) else { return };
     let mut s = Served::start(&dirs.state(), Watch::Native).await;
-    s.store.add_bucket("other", other.path()).unwrap();
+    s.store.add_bucket("other", other.path(), Access::ReadWrite).unwrap();
     s.subscribe("other").await;
     let big = vec![3u8; 2_000_000];
     s.put("other", "a/b", &big).await;
@@ -93,7 +93,7 @@ async fn a_crash_in_the_middle_of_a_put() {
     let dirs = Dirs::new();
     let Some(other) = elsewhere(&dirs) else { return };
     let s = Served::start(&dirs.state(), Watch::Off).await;
-    s.store.add_bucket("other", other.path()).unwrap();
+    s.store.add_bucket("other", other.path(), Access::ReadWrite).unwrap();
     let (sender, receiver) = tokio::sync::mpsc::channel::<()>(1);
     // A raw request that announces more than it sends keeps the PUT waiting.
     let presigned = s
@@ -133,7 +133,7 @@ async fn a_crash_in_the_middle_of_a_put() {
         std::fs::copy(dirs.state().join(name), crashed.join(name)).unwrap();
     }
     let next = Store::open(&crashed, Options { watch: Watch::Off, ..Options::default() }).unwrap();
-    next.add_bucket("other", other.path()).unwrap();
+    next.add_bucket("other", other.path(), Access::ReadWrite).unwrap();
     assert!(tree(other.path()).is_empty());
     drop(sender);
     waiting.await.unwrap();

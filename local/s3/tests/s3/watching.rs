@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mediadex_s3::{Notice, Watch};
+use mediadex_s3::{Access, Notice, Watch};
 
 use crate::harness::{Dirs, Served};
 
 async fn watched() -> (Dirs, Served) {
     let dirs = Dirs::new();
     let s = Served::start(&dirs.state(), Watch::Native).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     s.subscribe("folder").await;
     (dirs, s)
 }
@@ -168,7 +168,7 @@ async fn polling_finds_the_folders_that_changed() {
     std::fs::write(dirs.folder().join("a/b/1"), b"x").unwrap();
     std::fs::write(dirs.folder().join("a/2"), b"x").unwrap();
     let mut s = Served::start(&dirs.state(), Watch::Poll(Duration::from_millis(100))).await;
-    s.store.add_bucket("folder", dirs.folder()).unwrap();
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
     std::fs::write(dirs.folder().join("a/b/1"), b"changed").unwrap();
     s.wait_for("a/b/", |n| matches!(n, Notice::PrefixChanged { prefix, .. } if prefix == "a/b/")).await;
     std::fs::remove_file(dirs.folder().join("a/b/1")).unwrap();

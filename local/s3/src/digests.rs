@@ -1,0 +1,162 @@
+//! A body that is compared with the digests in the request's headers while it
+//! is read. s3s parses the XML of an operation without looking at them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderMap;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use md5::{Digest, Md5};
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::Checksum as _;
+
+/// What the headers say of the body: names of headers and digests in base64.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected(Vec<(&'static str, String)>);
+
+/// Content-MD5 and the checksum headers, with the length of each in bytes.
+const DIGESTS: [(&str, usize); 6] = [
+    (MD5, 16),
+    ("x-amz-checksum-crc32", 4),
+    ("x-amz-checksum-crc32c", 4),
+    ("x-amz-checksum-crc64nvme", 8),
+    ("x-amz-checksum-sha1", 20),
+    ("x-amz-checksum-sha256", 32),
+];
+const MD5: &str = "Content-MD5";
+
+impl Expected {
+    /// The digests of a request, if it has any.
+    ///
+    /// # Errors
+    /// The name of a header whose value can be no digest.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, &'static str> {
+        let mut expected = Vec::new();
+        for (name, length) in DIGESTS {
+            for value in headers.get_all(name) {
+                let text = value.to_str().map_err(|_| name)?.trim();
+                if STANDARD.decode(text).map_err(|_| name)?.len() != length {
+                    return Err(name);
+                }
+                expected.push((name, text.to_owned()));
+            }
+        }
+        Ok((!expected.is_empty()).then_some(Self(expected)))
+    }
+}
+
+/// Which digest differs, once the body was read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Differs(Arc<OnceLock<&'static str>>);
+
+impl Differs {
+    /// The name of its header.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.0.get().copied()
+    }
+}
+
+/// A body that ends in an error if it is not what was expected.
+pub(crate) struct Checked {
+    body: Incoming,
+    expected: Expected,
+    md5: Md5,
+    /// Taken at the end.
+    sums: Option<ChecksumHasher>,
+    differs: Differs,
+}
+
+impl Checked {
+    pub(crate) fn new(body: Incoming, expected: Expected) -> (Self, Differs) {
+        let wants = |wanted: &str| expected.0.iter().any(|(name, _)| *name == wanted);
+        let sums = ChecksumHasher {
+            crc32: wants("x-amz-checksum-crc32").then(s3s::crypto::Crc32::new),
+            crc32c: wants("x-amz-checksum-crc32c").then(s3s::crypto::Crc32c::new),
+            crc64nvme: wants("x-amz-checksum-crc64nvme").then(s3s::crypto::Crc64Nvme::new),
+            sha1: wants("x-amz-checksum-sha1").then(s3s::crypto::Sha1::new),
+            sha256: wants("x-amz-checksum-sha256").then(s3s::crypto::Sha256::new),
+        };
+        let differs = Differs::default();
+        (Self { body, expected, md5: Md5::new(), sums: Some(sums), differs: differs.clone() }, differs)
+    }
+
+    /// Compares at the end of the body.
+    fn finish(&mut self) -> Option<io::Error> {
+        let sums = self.sums.take()?.finalize();
+        let md5 = STANDARD.encode(std::mem::take(&mut self.md5).finalize());
+        for (name, wanted) in &self.expected.0 {
+            let got = match *name {
+                MD5 => Some(md5.as_str()),
+                "x-amz-checksum-crc32" => sums.checksum_crc32.as_deref(),
+                "x-amz-checksum-crc32c" => sums.checksum_crc32c.as_deref(),
+                "x-amz-checksum-crc64nvme" => sums.checksum_crc64nvme.as_deref(),
+                "x-amz-checksum-sha1" => sums.checksum_sha1.as_deref(),
+                _ => sums.checksum_sha256.as_deref(),
+            };
+            if got != Some(wanted.as_str()) {
+                let _already_known = self.differs.0.set(name);
+                return Some(io::Error::other("the body is not the one that its headers describe"));
+            }
+        }
+        None
+    }
+}
+
+impl Body for Checked {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Some(bytes) = frame.data_ref() {
+                    self.md5.update(bytes);
+                    if let Some(sums) = &mut self.sums {
+                        sums.update(bytes);
+                    }
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(io::Error::other(error)))),
+            None => Poll::Ready(self.finish().map(Err)),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    #[test]
+    fn digests_are_found_or_refused() {
+        let cases: &[(&str, &str, Result<bool, &str>)] = &[
+            ("content-type", "a/b", Ok(false)),
+            ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==", Ok(true)),
+            ("content-md5", "XUFAKrxLKna5cZ2REBfF", Err("Content-MD5")),
+            ("content-md5", "", Err("Content-MD5")),
+            ("x-amz-checksum-crc32", "NhCmhg==", Ok(true)),
+            ("x-amz-checksum-crc32", "?", Err("x-amz-checksum-crc32")),
+            ("x-amz-checksum-type", "FULL_OBJECT", Ok(false)),
+        ];
+        for (name, value, want) in cases {
+            let mut headers = HeaderMap::new();
+            let name: header::HeaderName = name.parse().expect("a name");
+            headers.insert(name, header::HeaderValue::from_static(value));
+            assert_eq!(Expected::of(&headers).map(|found| found.is_some()), *want, "{value}");
+        }
+    }
+}
