@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
 use mediadex_core::keys::{Keys, Policy, SealingKey};
-use mediadex_core::{Config, Context, state};
+use mediadex_core::{Config, Context, Listings, state};
 use mediadex_s3::{Access, Notice, Options, Sink, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -280,7 +280,8 @@ impl Cloud {
             .with(&options.access_key_id, &options.access_key_secret, Policy::everything())
             .sealed_with(sealing_key(&directory)?);
         let ctx = context(&options, endpoints, database, &dynamodb::path(&directory), Arc::new(dispatch))
-            .with_keys(keys);
+            .with_keys(keys)
+            .with_listings(Arc::new(Served(store.clone())));
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let scans = Scans::new(ctx.clone(), stop.clone());
         work::run(&mut tasks, ctx.clone(), scans.clone(), works, stop.clone());
@@ -328,6 +329,19 @@ impl Cloud {
         if tokio::time::timeout(std::time::Duration::from_secs(12), drained).await.is_err() {
             tracing::warn!("some work was cut off; it is taken up at the next start");
         }
+    }
+}
+
+/// The store, as the server of the buckets.
+struct Served(Store);
+
+impl Listings for Served {
+    fn is_complete(&self, bucket: &str) -> bool {
+        self.0.unreadable(bucket).is_some_and(|unreadable| unreadable.folders == 0)
+    }
+
+    fn hides(&self, bucket: &str, key: &str) -> bool {
+        self.0.hides(bucket, key)
     }
 }
 

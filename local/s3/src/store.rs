@@ -308,6 +308,13 @@ impl Store {
         self.inner.find(bucket).map(|b| b.unreadable.snapshot())
     }
 
+    /// Whether a key of a bucket lies in a folder that may not be read, so that its
+    /// absence from listings says nothing.
+    #[must_use]
+    pub fn hides(&self, bucket: &str, key: &str) -> bool {
+        self.inner.find(bucket).is_some_and(|b| b.unreadable.hides(key))
+    }
+
     /// The directory that holds the store's state.
     #[must_use]
     pub fn state_dir(&self) -> &Path {

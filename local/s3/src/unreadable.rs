@@ -89,6 +89,15 @@ impl Tracker {
         state.folders.contains(key) || state.files.contains(key)
     }
 
+    /// Whether a key lies in a folder that may not be read: nobody knows what it is.
+    pub(crate) fn hides(&self, key: &str) -> bool {
+        let state = self.lock();
+        !state.folders.is_empty()
+            && std::iter::once("")
+                .chain(key.match_indices('/').filter_map(|(at, _)| key.get(..=at)))
+                .any(|folder| state.folders.contains(folder))
+    }
+
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<String> {
         let state = self.lock();
@@ -119,6 +128,11 @@ mod tests {
         assert_eq!((seen.folders, seen.files), (2, 2));
         assert_eq!(seen.keys, ["a.txt", "b/", "c/d/", "c/e"]);
         assert!(tracker.has("b/") && !tracker.has("b"));
+        for (key, is_hidden) in
+            [("b/x", true), ("b/x/y", true), ("c/d/x", true), ("c/x", false), ("bx", false)]
+        {
+            assert_eq!(tracker.hides(key), is_hidden, "{key}");
+        }
         assert!(tracker.forget("bucket", "b/") && !tracker.forget("bucket", "b/"));
         tracker.forget_below("c/");
         assert_eq!(tracker.snapshot().keys, ["a.txt"]);

@@ -36,6 +36,8 @@ pub trait Listings: Send + Sync {
     /// Whether the last listing of a bucket showed all that is in it. Folders may
     /// hold what the process may not read.
     fn is_complete(&self, bucket: &str) -> bool;
+    /// Whether listings leave out an object of this key, if there is one.
+    fn hides(&self, bucket: &str, key: &str) -> bool;
 }
 
 /// What few operations need, built when it is first asked for. A function links
@@ -109,8 +111,14 @@ impl Context {
 
     /// Whether the last listing of a bucket showed all that is in it. Object storage
     /// never leaves anything out.
-    pub fn listing_is_complete(&self, bucket: &str) -> bool {
+    pub(crate) fn listing_is_complete(&self, bucket: &str) -> bool {
         self.listings.as_ref().is_none_or(|listings| listings.is_complete(bucket))
+    }
+
+    /// Whether listings leave out an object of this key, if there is one: that it is
+    /// not listed says nothing then.
+    pub(crate) fn listing_hides(&self, bucket: &str, key: &str) -> bool {
+        self.listings.as_ref().is_some_and(|listings| listings.hides(bucket, key))
     }
 
     /// The same context with counters of its own, which count into those of

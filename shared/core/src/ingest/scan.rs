@@ -380,7 +380,7 @@ async fn compare(
                     ..Hint::new(uri)
                 }),
             },
-            None if row.status == Status::Tombstone => {}
+            None if row.status == Status::Tombstone || ctx.listing_hides(&run.bucket, &uri.key) => {}
             None if row.status == Status::Live => {
                 difference.missing.push((Hint::new(uri), guard::digest(ctx, run, &row)));
             }
