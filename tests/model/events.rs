@@ -7,8 +7,10 @@ use crate::clock::{in_world, names};
 use crate::world::{BUCKET, PROJECT, World};
 
 fn record(source: &str, name: &str, key: &Value) -> Value {
+    // What removes an object comes after what made it.
+    let sequencer = if name.starts_with("ObjectRemoved") { "1F" } else { "0F" };
     json!({"eventVersion": "2.2", "eventSource": source, "eventName": name, "eventTime": "2026-01-01T00:00:00.000Z",
-        "s3": {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1, "etag": "e", "sequencer": "0F"}}})
+        "s3": {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1, "etag": "e", "sequencer": sequencer}}})
 }
 
 /// Changes the bucket, and sends no event of it.
