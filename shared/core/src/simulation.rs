@@ -26,8 +26,6 @@ mod on {
         Rev,
         /// An event that is not later than what the row knows is not heeded.
         Sequencer,
-        /// A hint of attributes is written even where it finds nothing new.
-        AttributeRev,
         /// Only the holder of its lease works at a segment.
         Lease,
         /// A scan that finds too much missing removes nothing.

@@ -393,7 +393,7 @@ fn other_attributes(
     replace(&mut fields, facts);
     let mut new = next_row(target, hint, Some(&row), now);
     if fields == old {
-        if !hint.attributes || is_off(Safeguard::AttributeRev) {
+        if !hint.attributes {
             return Decision::Settled(Outcome::Unchanged);
         }
         new.updated = row.updated;
