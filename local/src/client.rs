@@ -1,5 +1,6 @@
 //! A client of the API for our own command line: signed calls over HTTP.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use mediadex_core::gateway::{Credentials, sign_acs3};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
-use crate::DEFAULT_PORT;
+use crate::access_key::KeySource;
+use crate::{DEFAULT_PORT, endpoints};
 
 /// Where the API is, and the key to it.
 #[derive(Clone)]
@@ -28,6 +30,9 @@ pub struct Api {
     pub access_key_secret: String,
     /// The security token of a temporary key.
     pub security_token: Option<String>,
+    /// The file that the secret was found in without being named by the user:
+    /// where the API refuses the key, the error says so.
+    pub found_in: Option<PathBuf>,
 }
 
 /// Without the secrets.
@@ -37,32 +42,26 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// The access key, which the server and its clients read alike.
-#[derive(Args, Debug, Clone)]
+/// The access key. Where none is given, it is the one of the local cloud that
+/// runs at the endpoint.
+#[derive(Args, Clone)]
 struct Key {
-    /// Access key id.
-    #[arg(
-        long = "access-key-id",
-        env = "MEDIADEX_ACCESS_KEY_ID",
-        default_value = "mediadex",
-        hide_env_values = true
-    )]
-    id: String,
+    /// Access key id; by default that of the `mediadex up` at the endpoint.
+    #[arg(long = "access-key-id", env = "MEDIADEX_ACCESS_KEY_ID", hide_env_values = true)]
+    id: Option<String>,
     /// Its secret.
-    #[arg(
-        long = "access-key-secret",
-        env = "MEDIADEX_ACCESS_KEY_SECRET",
-        default_value = "mediadex-secret",
-        hide_env_values = true
-    )]
-    secret: String,
+    #[arg(long = "access-key-secret", env = "MEDIADEX_ACCESS_KEY_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// A file whose only line is its secret, which then is in no process list.
+    #[arg(long = "access-key-secret-file", value_name = "FILE")]
+    secret_file: Option<PathBuf>,
     /// The security token of a temporary key.
     #[arg(long = "security-token", env = "MEDIADEX_SECURITY_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 
 /// Where the API is and the key to it, as options of the command line.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Clone)]
 pub struct Target {
     /// The API.
     #[arg(long, env = "MEDIADEX_ENDPOINT", default_value_t = format!("http://127.0.0.1:{DEFAULT_PORT}"))]
@@ -72,14 +71,35 @@ pub struct Target {
 }
 
 impl Target {
-    /// The client.
-    pub fn api(&self) -> Api {
-        Api {
+    /// The client, with the key that was given, else the one that `mediadex up`
+    /// recorded for the endpoint.
+    ///
+    /// # Errors
+    /// When there is neither, or a part of a key is given without the rest.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (id, security_token) = (given(&self.key.id), given(&self.key.token));
+        let source = KeySource::choose(id, self.key.secret_file.as_deref(), given(&self.key.secret))?;
+        let (key, found_in) = match source {
+            KeySource::Given { key, .. } => (key, None),
+            KeySource::StateDirectory if security_token.is_some() => {
+                bail!(
+                    "a security token was given without the temporary key that it belongs to: \
+                     set MEDIADEX_ACCESS_KEY_ID and MEDIADEX_ACCESS_KEY_SECRET"
+                )
+            }
+            KeySource::StateDirectory => {
+                let (key, file) = endpoints::find(&endpoints::directory()?, &self.endpoint)?;
+                (key, Some(file))
+            }
+        };
+        Ok(Api {
             endpoint: self.endpoint.clone(),
-            access_key_id: self.key.id.clone(),
-            access_key_secret: self.key.secret.clone(),
-            security_token: self.key.token.clone(),
-        }
+            access_key_id: key.id,
+            access_key_secret: key.secret,
+            security_token,
+            found_in,
+        })
     }
 }
 
@@ -92,6 +112,8 @@ pub struct Reply {
     pub body: Value,
 }
 
+/// Codes of errors that say that the key is not the API's.
+const WRONG_KEY: [&str; 2] = ["InvalidAccessKeyId.NotFound", "SignatureDoesNotMatch"];
 /// Tries of a call that comes too often for its key or its project.
 const TRIES: u32 = 20;
 /// The longest wait between two of them that a server can ask for.
@@ -117,11 +139,22 @@ impl Api {
     /// when the server says, as the SDKs do.
     ///
     /// # Errors
-    /// When the API cannot be reached, or answers with something else than JSON.
+    /// When the API cannot be reached, answers with something else than JSON, or
+    /// refuses a key that the user did not choose.
     pub async fn call(&self, action: &str, params: &Params) -> anyhow::Result<Reply> {
         let mut tries = 1;
         loop {
             let (reply, wait) = self.call_once(action, params).await?;
+            let code = reply.body.get("Code").and_then(Value::as_str).unwrap_or_default();
+            if let (Some(file), true) = (&self.found_in, WRONG_KEY.contains(&code)) {
+                bail!(
+                    "{} refuses the access key in {} ({code}): another program answers there, or the key was changed \
+                     since. Start `mediadex up` again, or give the right key with MEDIADEX_ACCESS_KEY_ID and \
+                     MEDIADEX_ACCESS_KEY_SECRET",
+                    self.endpoint,
+                    file.display()
+                );
+            }
             let Some(wait) = wait.filter(|_| tries < TRIES) else { return Ok(reply) };
             // The limit is one of seconds: not all that wait come back at its first moment.
             let jitter = Duration::from_millis(rand::random_range(0..100));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use aws_credential_types::Credentials;
 use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
@@ -17,18 +17,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access_key::{AccessKey, KeySource, LoadedKey};
 use crate::scans::Scans;
 use crate::work::LocalDispatch;
-use crate::{api, dynamodb, events, replica, sns, work};
+use crate::{api, dynamodb, events, private, replica, sns, work};
 
 /// The queue that buckets of the local cloud send their events to.
 const OBJECT_QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:mediadex-objects";
 
 /// The file of the sealing key in the state directory.
 const SEALING_KEY: &str = "sealing.key";
-
-/// The access key where none is set: id and secret.
-pub const DEFAULT_KEY: (&str, &str) = ("mediadex", "mediadex-secret");
 
 /// Where state is kept.
 #[derive(Debug, Clone)]
@@ -46,14 +44,16 @@ pub struct CloudOptions {
     /// four free ports.
     pub port: u16,
     /// The address of all endpoints. Others than the loopback's are refused
-    /// while the access key is the one that everybody knows.
+    /// while the secret of the access key is short.
     pub bind: IpAddr,
     /// Where state is kept.
     pub state: StateDir,
-    /// The access key of all endpoints; the API has more, once they are made.
-    pub access_key_id: String,
-    /// Its secret.
-    pub access_key_secret: String,
+    /// Where the access key of all endpoints comes from; the API has more, once
+    /// they are made.
+    pub access_key: KeySource,
+    /// The umask for files that the S3 endpoint writes into folders of the
+    /// user's, where the process's own is another (mode bits).
+    pub umask: Option<u32>,
     /// Whether S3 clients may write into the folders that are served.
     pub writable: bool,
     /// Whether browsers may upload through S3 with a form and a signed policy.
@@ -68,8 +68,8 @@ impl Default for CloudOptions {
             port: 0,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             state: StateDir::Ephemeral,
-            access_key_id: DEFAULT_KEY.0.into(),
-            access_key_secret: DEFAULT_KEY.1.into(),
+            access_key: KeySource::StateDirectory,
+            umask: None,
             writable: false,
             post_policy: false,
             config: local_config(),
@@ -120,6 +120,8 @@ pub struct Cloud {
     pub store: Store,
     /// The scans that are under way.
     pub scans: Scans,
+    /// The access key of all endpoints.
+    pub access_key: LoadedKey,
     /// The file with the key that secrets in the store are sealed with.
     pub sealing_key: PathBuf,
     stop: CancellationToken,
@@ -153,39 +155,10 @@ fn reached(listener: &TcpListener) -> std::io::Result<SocketAddr> {
 /// beside the store, for its owner's eyes only.
 fn sealing_key(directory: &Path) -> anyhow::Result<SealingKey> {
     let path = directory.join(SEALING_KEY);
-    let parse = |text: &str| SealingKey::parse(text).map_err(|error| anyhow::anyhow!(error.internal_text()));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => return parse(&text).with_context(|| format!("{} cannot be used", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    }
-    let text = hex::encode(rand::random::<[u8; 32]>());
-    // Whole or not at all: a part of a key would lock out every key sealed later.
-    let mut file = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.permissions(std::fs::Permissions::from_mode(0o600));
-    }
-    let mut file = file.tempfile_in(directory)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-    parse(&text)
-}
-
-/// Takes the state directory for this process alone.
-fn lock(path: &Path) -> anyhow::Result<std::fs::File> {
-    std::fs::create_dir_all(path)
-        .with_context(|| format!("the state directory {} cannot be made", path.display()))?;
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(path.join("lock"))?;
-    if file.try_lock().is_err() {
-        bail!(
-            "another mediadex uses the state in {}; stop it, or choose another with --state or --ephemeral",
-            path.display()
-        );
-    }
-    Ok(file)
+    let (text, _) = private::read_or_create(&path, || hex::encode(rand::random::<[u8; 32]>()))?;
+    SealingKey::parse(&text)
+        .map_err(|error| anyhow::anyhow!(error.internal_text()))
+        .with_context(|| format!("{} cannot be used", path.display()))
 }
 
 impl Cloud {
@@ -196,14 +169,8 @@ impl Cloud {
     /// # Errors
     /// When a port is taken, the state is in use or a folder cannot be served.
     pub async fn start(options: CloudOptions, folders: &[(String, PathBuf)]) -> anyhow::Result<Self> {
-        if !options.bind.is_loopback() && options.access_key_secret == DEFAULT_KEY.1 {
-            bail!(
-                "{} can be reached from other machines, and everybody knows the default access key: set MEDIADEX_ACCESS_KEY_ID and MEDIADEX_ACCESS_KEY_SECRET first",
-                options.bind
-            );
-        }
         let (directory, temporary, held) = match &options.state {
-            StateDir::Path(path) => (path.clone(), None, Some(lock(path)?)),
+            StateDir::Path(path) => (path.clone(), None, Some(private::lock_state(path)?)),
             StateDir::Ephemeral => {
                 let temporary = tempfile::Builder::new().prefix("mediadex-").tempdir()?;
                 (temporary.path().to_owned(), Some(temporary), None)
@@ -230,16 +197,13 @@ impl Cloud {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
 
+        // After the ports: a start that fails for one makes no key.
+        let access_key = options.access_key.load(&directory, options.bind)?;
+        let AccessKey { id, secret } = &access_key.key;
+
         let ephemeral = matches!(options.state, StateDir::Ephemeral);
         dynamodb::serve(&mut tasks, database_listener, &directory, ephemeral, stop.clone()).await?;
-        dynamodb::guard(
-            &mut tasks,
-            dynamodb_listener,
-            database,
-            &options.access_key_id,
-            &options.access_key_secret,
-            stop.clone(),
-        );
+        dynamodb::guard(&mut tasks, dynamodb_listener, database, id, secret, stop.clone());
 
         let (sink, notices) = notices();
         let s3_directory = directory.join("s3");
@@ -247,6 +211,7 @@ impl Cloud {
             region: options.config.region.clone(),
             sink,
             post_policy: options.post_policy,
+            umask: options.umask,
             ..Options::default()
         };
         let store = Store::open(&s3_directory, store_options)?;
@@ -254,10 +219,7 @@ impl Cloud {
         for (bucket, folder) in folders {
             store.add_bucket(bucket, folder, access)?;
         }
-        let s3_keys = mediadex_s3::Credentials {
-            access_key: options.access_key_id.clone(),
-            secret_key: options.access_key_secret.clone(),
-        };
+        let s3_keys = mediadex_s3::Credentials { access_key: id.clone(), secret_key: secret.clone() };
         let (s3_store, s3_stop) = (store.clone(), stop.clone());
         tasks.spawn(async move {
             let served = mediadex_s3::serve(s3_listener, s3_store, s3_keys, s3_stop.cancelled_owned()).await;
@@ -267,19 +229,14 @@ impl Cloud {
         });
 
         let sns_state = (!ephemeral).then(|| directory.join("sns.sqlite"));
-        let topics = sns::Topics::open(
-            sns_state.as_deref(),
-            endpoints.sns,
-            &options.access_key_id,
-            &options.access_key_secret,
-        )?;
+        let topics = sns::Topics::open(sns_state.as_deref(), endpoints.sns, id, secret)?;
         sns::serve(&mut tasks, sns_listener, topics, stop.clone());
 
         let (dispatch, works) = LocalDispatch::new();
-        let keys = Keys::default()
-            .with(&options.access_key_id, &options.access_key_secret, Policy::everything())
-            .sealed_with(sealing_key(&directory)?);
-        let ctx = context(&options, endpoints, database, &dynamodb::path(&directory), Arc::new(dispatch))
+        let keys =
+            Keys::default().with(id, secret, Policy::everything()).sealed_with(sealing_key(&directory)?);
+        let file = dynamodb::path(&directory);
+        let ctx = context(&options, &access_key.key, endpoints, database, &file, Arc::new(dispatch))
             .with_keys(keys)
             .with_listings(Arc::new(Served(store.clone())));
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
@@ -295,6 +252,7 @@ impl Cloud {
             endpoints,
             store,
             scans,
+            access_key,
             sealing_key,
             stop,
             tasks,
@@ -352,13 +310,13 @@ fn notices() -> (Sink, mpsc::UnboundedReceiver<Notice>) {
 /// Builds the clients: the real SDKs, pointed at the endpoints of this process.
 fn context(
     options: &CloudOptions,
+    key: &AccessKey,
     endpoints: Endpoints,
     database: SocketAddr,
     file: &Path,
     dispatch: Arc<LocalDispatch>,
 ) -> Context {
-    let credentials =
-        Credentials::new(&options.access_key_id, &options.access_key_secret, None, None, "mediadex-local");
+    let credentials = Credentials::new(&key.id, &key.secret, None, None, "mediadex-local");
     let http = aws_smithy_http_client::Builder::new().build_http();
     let sdk = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())

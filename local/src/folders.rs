@@ -2,9 +2,12 @@
 //! same at every start.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+
+use crate::private;
 
 /// A folder with its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,10 +101,24 @@ pub fn load(state: &Path) -> anyhow::Result<BTreeMap<PathBuf, String>> {
 /// # Errors
 /// When the file cannot be written.
 pub fn save(state: &Path, known: &BTreeMap<PathBuf, String>) -> anyhow::Result<()> {
-    std::fs::create_dir_all(state)?;
-    let temporary = state.join("folders.json.new");
-    std::fs::write(&temporary, serde_json::to_vec_pretty(known)?)?;
-    std::fs::rename(&temporary, state.join(FILE)).context("the names of the folders cannot be kept")
+    private::create_state_directory(state)?;
+    let mut file = private::temporary_file(state)?;
+    file.write_all(&serde_json::to_vec_pretty(known)?)?;
+    file.persist(state.join(FILE)).context("the names of the folders cannot be kept")?;
+    Ok(())
+}
+
+/// The directory of everything that mediadex keeps for the user.
+///
+/// # Errors
+/// When there is no home directory.
+pub(crate) fn data_directory() -> anyhow::Result<PathBuf> {
+    let base = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
+        .context("there is no home directory")?;
+    Ok(base.join("mediadex"))
 }
 
 /// Where state is kept when nothing is said: a directory of its own for each
@@ -111,11 +128,7 @@ pub fn save(state: &Path, known: &BTreeMap<PathBuf, String>) -> anyhow::Result<(
 /// # Errors
 /// When there is no home directory.
 pub fn default_state(folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    let base = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
-        .context("there is no home directory; say where to keep state with --state, or --ephemeral")?;
+    let base = data_directory().context("say where to keep state with --state, or --ephemeral")?;
     let mut paths: Vec<PathBuf> =
         folders.iter().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone())).collect();
     paths.sort();
@@ -133,7 +146,7 @@ pub fn default_state(folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
             format!("{label}-{}", digest.get(..12).unwrap_or_default())
         }
     };
-    Ok(base.join("mediadex").join(name))
+    Ok(base.join(name))
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! DynamoDB and SNS on loopback, runs the same operations that the Lambda
 //! functions run, and drives scans and events as queue and state machine would.
 
+pub mod access_key;
 pub mod bench;
 pub mod bindings;
 pub mod client;
 pub mod cloud;
 pub mod cost;
+pub mod endpoints;
 pub mod find;
 pub mod folders;
 pub mod inspect;
@@ -23,6 +25,8 @@ pub const DEFAULT_PORT: u16 = 7300;
 mod api;
 mod dynamodb;
 mod events;
+mod key_notice;
+mod private;
 mod replica;
 mod scans;
 pub mod search;

@@ -13,12 +13,11 @@ use clap::Args;
 use rand::Rng;
 use serde_json::{Value, json};
 
+use crate::access_key::AccessKey;
 use crate::client::Api;
 use crate::events::DISORDER;
 
 const BUCKET: &str = "load";
-const KEY: &str = "mediadex";
-const SECRET: &str = "mediadex-secret";
 /// Each so many writes, one is watched until a query has it.
 const WATCHED: u64 = 25;
 /// How long the index may take to come to rest.
@@ -58,12 +57,14 @@ struct Cloud {
 }
 
 impl Cloud {
-    fn start(args: &LoadArgs, state: &Path) -> anyhow::Result<Child> {
+    fn start(args: &LoadArgs, key: &AccessKey, state: &Path) -> anyhow::Result<Child> {
         Command::new(std::env::current_exe()?)
             .args(["up", "--port", &args.port.to_string(), "--state"])
             .arg(state)
-            .env("MEDIADEX_ACCESS_KEY_ID", KEY)
-            .env("MEDIADEX_ACCESS_KEY_SECRET", SECRET)
+            .env("MEDIADEX_ACCESS_KEY_ID", &key.id)
+            .env("MEDIADEX_ACCESS_KEY_SECRET", &key.secret)
+            // The record of an endpoint that is killed is not left with the user's.
+            .env("XDG_DATA_HOME", state)
             .env(DISORDER, format!("{},{}", args.duplicates, args.reordered))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -112,15 +113,17 @@ struct Shared {
 /// When the local cloud does not start, or the index differs in the end.
 pub async fn run(args: LoadArgs) -> anyhow::Result<String> {
     let state = tempfile::Builder::new().prefix("mediadex-load-").tempdir()?;
-    let mut cloud = Cloud { child: Cloud::start(&args, state.path())?, memory: 0 };
+    let key = AccessKey::generate();
+    let mut cloud = Cloud { child: Cloud::start(&args, &key, state.path())?, memory: 0 };
     let shared = Arc::new(Shared {
         api: Api {
             endpoint: format!("http://127.0.0.1:{}", args.port),
-            access_key_id: KEY.into(),
-            access_key_secret: SECRET.into(),
+            access_key_id: key.id.clone(),
+            access_key_secret: key.secret.clone(),
             security_token: None,
+            found_in: None,
         },
-        s3: s3_client(args.port + 1),
+        s3: s3_client(args.port + 1, &key),
         stop: AtomicBool::new(false),
         accepted: AtomicU64::new(0),
         retried: AtomicU64::new(0),
@@ -134,7 +137,7 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<String> {
     for _ in 0..args.kills {
         tokio::time::sleep(Duration::from_secs(args.seconds) / (args.kills + 1)).await;
         cloud.kill()?;
-        cloud.child = Cloud::start(&args, state.path())?;
+        cloud.child = Cloud::start(&args, &key, state.path())?;
     }
     tokio::time::sleep_until((started + Duration::from_secs(args.seconds)).into()).await;
     shared.stop.store(true, Ordering::Relaxed);
@@ -169,8 +172,8 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<String> {
     ))
 }
 
-fn s3_client(port: u16) -> aws_sdk_s3::Client {
-    let credentials = aws_sdk_s3::config::Credentials::new(KEY, SECRET, None, None, "load");
+fn s3_client(port: u16, key: &AccessKey) -> aws_sdk_s3::Client {
+    let credentials = aws_sdk_s3::config::Credentials::new(&key.id, &key.secret, None, None, "load");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
         .region(aws_sdk_s3::config::Region::new("us-east-1"))

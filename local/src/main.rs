@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use mediadex::access_key::KeySource;
 use mediadex::client::{Target, read_arguments};
-use mediadex::cloud::{CloudOptions, DEFAULT_KEY, StateDir, local_config};
+use mediadex::cloud::{CloudOptions, StateDir, local_config};
 use mediadex::up::UpOptions;
 use mediadex::{DEFAULT_PORT, bench, bindings, cost, folders, inspect, keys, load, redrive, search, up};
 use mediadex_core::operation::Params;
@@ -57,8 +58,8 @@ struct Up {
     /// Port of the API; S3, DynamoDB and SNS take the three after it.
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Address of all endpoints. Others than the loopback's want an access key
-    /// of your own.
+    /// Address of all endpoints. For others than the loopback's, the secret of an
+    /// access key of your own must have 16 characters or more.
     #[arg(long, env = "MEDIADEX_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
     bind: std::net::IpAddr,
     /// Where to keep state. By default in the user's data directory, for each
@@ -75,6 +76,14 @@ struct Up {
     /// Let browsers upload through S3 with a form and a signed policy.
     #[arg(long)]
     post_policy: bool,
+    /// The id of an access key of your own, with its secret in
+    /// --access-key-secret-file or MEDIADEX_ACCESS_KEY_SECRET. Without one, a key
+    /// is generated at the first start.
+    #[arg(long, env = "MEDIADEX_ACCESS_KEY_ID", hide_env_values = true, value_name = "ID")]
+    access_key_id: Option<String>,
+    /// A file whose only line is the secret of the access key.
+    #[arg(long, value_name = "FILE")]
+    access_key_secret_file: Option<PathBuf>,
     /// Print one line of JSON on stdout when everything is scanned.
     #[arg(long)]
     json: bool,
@@ -120,6 +129,12 @@ struct Resume {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Before there are threads, which share it: all files in the state directory
+    // are private, also those that libraries create.
+    let umask = match &cli.command {
+        Command::Up(_) => Some(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077))),
+        _ => None,
+    };
     let level = match &cli.command {
         Command::Up(_) => "error,mediadex=warn,mediadex_core=warn,mediadex_s3=warn",
         _ => "error",
@@ -134,7 +149,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Up(up) => run_up(up).await,
+            Command::Up(up) => run_up(up, umask.map(mode_bits)).await,
             Command::Call(call) => run_call(call).await,
             Command::Find(find) => search::run(find).await,
             Command::Inspect(args) => inspect::run(args).await,
@@ -157,12 +172,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
-    // Parsed here rather than by clap: `up` has no options for them, so that
-    // no secret stands in a process list.
-    let variable = |name: &str, default: &str| {
-        std::env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or(default.into())
-    };
+#[allow(clippy::useless_conversion, reason = "modes have 16 bits on macOS")]
+fn mode_bits(mode: rustix::fs::Mode) -> u32 {
+    mode.as_raw_mode().into()
+}
+
+/// `umask` is the one that the user started the process with.
+async fn run_up(args: Up, umask: Option<u32>) -> anyhow::Result<ExitCode> {
+    // Read here rather than by clap: there is no option for it, so that no
+    // secret stands in a process list.
+    let secret = std::env::var("MEDIADEX_ACCESS_KEY_SECRET").ok().filter(|text| !text.is_empty());
+    let id = args.access_key_id.filter(|text| !text.is_empty());
+    let access_key = KeySource::choose(id, args.access_key_secret_file.as_deref(), secret)?;
     let state = match (args.ephemeral, args.state) {
         (true, _) => StateDir::Ephemeral,
         (false, Some(path)) => StateDir::Path(std::path::absolute(path)?),
@@ -175,8 +196,8 @@ async fn run_up(args: Up) -> anyhow::Result<ExitCode> {
         port: args.port,
         bind: args.bind,
         state,
-        access_key_id: variable("MEDIADEX_ACCESS_KEY_ID", DEFAULT_KEY.0),
-        access_key_secret: variable("MEDIADEX_ACCESS_KEY_SECRET", DEFAULT_KEY.1),
+        access_key,
+        umask,
         writable: args.writable,
         post_policy: args.post_policy,
         config: local_config(),
@@ -199,19 +220,19 @@ async fn run_load(args: load::LoadArgs) -> anyhow::Result<ExitCode> {
 
 #[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn run_redrive(command: Redrive) -> anyhow::Result<ExitCode> {
-    println!("{}", redrive::redrive(command.args, command.target.api()).await?);
+    println!("{}", redrive::redrive(command.args, command.target.api()?).await?);
     Ok(ExitCode::SUCCESS)
 }
 
 #[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn run_resume(command: Resume) -> anyhow::Result<ExitCode> {
-    println!("{}", bindings::resume(command.args, command.target.api()).await?);
+    println!("{}", bindings::resume(command.args, command.target.api()?).await?);
     Ok(ExitCode::SUCCESS)
 }
 
 #[allow(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn run_keys(args: Keys) -> anyhow::Result<ExitCode> {
-    println!("{}", keys::run(args.command, args.target.api()).await?);
+    println!("{}", keys::run(args.command, args.target.api()?).await?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -225,7 +246,7 @@ async fn run_call(args: Call) -> anyhow::Result<ExitCode> {
         },
     };
     params.extend(read_arguments(&args.arguments)?);
-    let reply = args.target.api().call(&args.operation, &params).await?;
+    let reply = args.target.api()?.call(&args.operation, &params).await?;
     println!("{}", serde_json::to_string_pretty(&reply.body)?);
     Ok(if reply.status < 400 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

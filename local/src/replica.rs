@@ -281,8 +281,8 @@ mod tests {
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
             .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
-                "mediadex",
-                "mediadex-secret",
+                &cloud.access_key.key.id,
+                &cloud.access_key.key.secret,
                 None,
                 None,
                 "test",

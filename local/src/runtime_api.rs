@@ -136,18 +136,17 @@ pub async fn invoke(
 /// as README has it for `cargo lambda watch`.
 pub fn environment(
     endpoints: crate::cloud::Endpoints,
-    access_key_id: &str,
-    secret: &str,
+    key: &crate::access_key::AccessKey,
 ) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL_S3", format!("http://{}", endpoints.s3)),
         ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", endpoints.dynamodb)),
         ("AWS_ENDPOINT_URL_SNS", format!("http://{}", endpoints.sns)),
-        ("AWS_ACCESS_KEY_ID", access_key_id.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),
+        ("AWS_ACCESS_KEY_ID", key.id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", key.secret.clone()),
         ("AWS_REGION", "us-east-1".to_owned()),
-        ("MEDIADEX_ACCESS_KEY_ID", access_key_id.to_owned()),
-        ("MEDIADEX_ACCESS_KEY_SECRET", secret.to_owned()),
+        ("MEDIADEX_ACCESS_KEY_ID", key.id.clone()),
+        ("MEDIADEX_ACCESS_KEY_SECRET", key.secret.clone()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

@@ -91,7 +91,7 @@ pub async fn run(args: Find) -> anyhow::Result<ExitCode> {
     if let Some(query) = find::parse(&args.query)? {
         params.insert("Query".into(), query);
     }
-    let mut asking = Asking { api: args.target.api(), params, cost: Cost::default() };
+    let mut asking = Asking { api: args.target.api()?, params, cost: Cost::default() };
     if let Some(field) = &args.group_by {
         let field = find::parse_group(field).map_err(anyhow::Error::msg)?;
         groups(&args, &mut asking, json!({"Field": field, "Operation": "group"})).await?;

@@ -17,7 +17,9 @@ use serde_json::json;
 
 use crate::bindings::BoundBucket;
 use crate::cloud::{Cloud, CloudOptions, StateDir};
+use crate::endpoints::{self, Registration};
 use crate::folders::{self, Folder};
+use crate::key_notice;
 
 /// The project that the folders' datasets are in.
 pub const PROJECT: &str = "local";
@@ -276,6 +278,11 @@ impl Progress {
 pub async fn run(options: UpOptions) -> anyhow::Result<()> {
     let stopped = stop_signal()?;
     let (cloud, named) = start(&options).await?;
+    // Both before the scan, which may take long: queries work while it runs.
+    let _registration = register(&cloud);
+    if let (true, Some(file)) = (cloud.access_key.is_new, &cloud.access_key.secret_file) {
+        eprint!("{}", key_notice::lines(&cloud.access_key.key, file, cloud.endpoints));
+    }
     let mut stopped = std::pin::pin!(stopped);
     let started = Instant::now();
     let indexed = tokio::select! {
@@ -297,6 +304,20 @@ pub async fn run(options: UpOptions) -> anyhow::Result<()> {
     stopped.await;
     cloud.shutdown().await;
     Ok(())
+}
+
+/// Records where the key is, for the other commands. Without a record they want
+/// to be given the key, which is no reason not to start.
+fn register(cloud: &Cloud) -> Option<Registration> {
+    let registered = endpoints::directory()
+        .and_then(|directory| Registration::new(&directory, cloud.endpoints.api, &cloud.access_key));
+    match registered {
+        Ok(registration) => Some(registration),
+        Err(error) => {
+            eprintln!("the other commands will not find the access key by themselves: {error:#}");
+            None
+        }
+    }
 }
 
 /// Completes at Ctrl-C or SIGTERM.
@@ -321,6 +342,7 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
             "s3": format!("http://{}", at.s3),
             "dynamodb": format!("http://{}", at.dynamodb),
             "sns": format!("http://{}", at.sns),
+            "access_key": {"id": cloud.access_key.key.id, "secret_file": cloud.access_key.secret_file},
             "project": PROJECT,
             "datasets": indexed,
         });
@@ -333,12 +355,15 @@ fn announce(options: &UpOptions, cloud: &Cloud, indexed: &[Indexed], took: Durat
         format!(" --endpoint http://{}", at.api)
     };
     eprintln!("mediadex is up");
-    eprintln!("  API       http://{}   access key {}", at.api, options.cloud.access_key_id);
+    eprintln!("  API       http://{}   access key {}", at.api, cloud.access_key.key.id);
     eprintln!("  S3        http://{}   the same key, path-style addresses", at.s3);
     eprintln!("  DynamoDB  http://{}", at.dynamodb);
     eprintln!("  SNS       http://{}   messages: /topics/NAME/messages", at.sns);
     if let StateDir::Path(path) = &options.cloud.state {
         eprintln!("  state     {}", path.display());
+    }
+    if let Some(path) = &cloud.access_key.secret_file {
+        eprintln!("  secret    {}", path.display());
     }
     for one in indexed {
         eprintln!(

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mediadex::access_key::AccessKey;
 use mediadex::cloud::{Cloud, CloudOptions};
 use mediadex::runtime_api::{environment, invoke};
 use mediadex_core::gateway::{Credentials, sign_acs3};
@@ -34,7 +35,7 @@ struct Lambda {
 impl Lambda {
     async fn start() -> Self {
         let cloud = Cloud::start(CloudOptions::default(), &[]).await.unwrap();
-        let mut environment = environment(cloud.endpoints, "mediadex", "mediadex-secret");
+        let mut environment = environment(cloud.endpoints, &cloud.access_key.key);
         let sealing_key = cloud.sealing_key.to_string_lossy().into_owned();
         environment.push(("MEDIADEX_SEALING_KEY_FILE".into(), sealing_key));
         Self { cloud, environment }
@@ -55,10 +56,10 @@ impl Lambda {
 }
 
 /// A function URL's event with a call that is signed for this moment.
-fn signed_event(action: &str, params: Value) -> Value {
+fn signed_event(key: &AccessKey, action: &str, params: Value) -> Value {
     let Value::Object(params) = params else { panic!("parameters must be an object") };
     let host = "abc.lambda-url.us-east-1.on.aws";
-    let signed = sign_acs3(host, action, &params, Credentials::new("mediadex", "mediadex-secret")).unwrap();
+    let signed = sign_acs3(host, action, &params, Credentials::new(&key.id, &key.secret)).unwrap();
     let headers: serde_json::Map<String, Value> =
         signed.headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
     json!({
@@ -186,7 +187,10 @@ async fn every_function_runs_its_sample_event() {
     let health = lambda.sample("rpc-gateway").await.unwrap();
     assert_eq!(health["statusCode"], json!(200), "{health}");
     let answer = lambda
-        .invoke("rpc-gateway", &signed_event("GetProject", json!({"ProjectName": "local"})))
+        .invoke(
+            "rpc-gateway",
+            &signed_event(&lambda.cloud.access_key.key, "GetProject", json!({"ProjectName": "local"})),
+        )
         .await
         .unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();

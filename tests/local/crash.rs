@@ -27,8 +27,14 @@ fn make_files(folder: &Path) -> u64 {
     bytes
 }
 
+/// The test's own, so that it needs none of a cloud that is killed.
+const SECRET: &str = "a secret of the test";
+
 fn up(folder: &Path, state: &Path, port: u16) -> Child {
     Command::new(env!("CARGO_BIN_EXE_mediadex"))
+        .env("MEDIADEX_ACCESS_KEY_ID", "mediadex")
+        .env("MEDIADEX_ACCESS_KEY_SECRET", SECRET)
+        .env("XDG_DATA_HOME", state.with_file_name("data"))
         .args(["up", "--json", "--port", &port.to_string(), "--state"])
         .arg(state)
         .arg(folder)
@@ -42,8 +48,9 @@ fn api(port: u16) -> Api {
     Api {
         endpoint: format!("http://127.0.0.1:{port}"),
         access_key_id: "mediadex".into(),
-        access_key_secret: "mediadex-secret".into(),
+        access_key_secret: SECRET.into(),
         security_token: None,
+        found_in: None,
     }
 }
 
@@ -55,7 +62,7 @@ async fn count(port: u16) -> Option<i64> {
 }
 
 /// Four ports in a row that were free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use mediadex::access_key::{AccessKey, KeySource};
 use mediadex::cloud::{Cloud, CloudOptions};
 use mediadex_core::gateway::{Credentials, Gateway, HttpRequest, sign_acs3};
 use mediadex_core::{simulation, state::StoredKey};
@@ -114,7 +115,8 @@ async fn limits_of_requests_per_second_hold_over_processes() {
     let of = |ctx: &mediadex_core::Context, number: usize| {
         (0..number).map(|_| Gateway::new(ctx.clone())).collect::<Vec<_>>()
     };
-    let get = || request("GetProject", json!({"ProjectName": "p"}), "mediadex", "mediadex-secret");
+    let key = &local.cloud.access_key.key;
+    let get = || request("GetProject", json!({"ProjectName": "p"}), &key.id, &key.secret);
     // Seconds that the clock does not come to while this runs, and near enough
     // for the signatures.
     let mut second = mediadex_core::model::Timestamp::now().seconds() + 600;
@@ -151,20 +153,23 @@ async fn limits_of_requests_per_second_hold_over_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_default_key_stays_on_this_machine() {
-    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let refused = Cloud::start(CloudOptions { bind: everywhere, ..CloudOptions::default() }, &[]).await;
-    let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("MEDIADEX_ACCESS_KEY_SECRET"), "{error}");
-    let own = CloudOptions {
-        bind: everywhere,
-        access_key_id: "me".into(),
-        access_key_secret: "my own secret".into(),
-        ..CloudOptions::default()
+async fn a_short_secret_stays_on_this_machine() {
+    let everywhere = |access_key: KeySource| {
+        let bind = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Cloud::start(CloudOptions { bind, access_key, ..CloudOptions::default() }, &[])
     };
-    let cloud = Cloud::start(own, &[]).await.unwrap();
-    assert!(cloud.endpoints.api.ip().is_loopback(), "clients here are told an address that works");
-    cloud.shutdown().await;
+    let own = |secret: &str| KeySource::Given {
+        key: AccessKey { id: "me".into(), secret: secret.into() },
+        secret_file: None,
+    };
+    let refused = everywhere(own("my own secret")).await;
+    let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("16 characters"), "{error}");
+    for access_key in [own("my own long secret"), KeySource::StateDirectory] {
+        let cloud = everywhere(access_key).await.unwrap();
+        assert!(cloud.endpoints.api.ip().is_loopback(), "clients here are told an address that works");
+        cloud.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,8 +193,8 @@ async fn the_stores_endpoint_wants_a_signature_and_answers_no_page() {
     assert!(body["__type"].as_str().unwrap().ends_with("UnrecognizedClientException"), "{body}");
     assert!(!head.headers.contains_key("access-control-allow-origin"));
     // What is signed passes, whoever sends it.
-    let credentials =
-        aws_credential_types::Credentials::new("mediadex", "mediadex-secret", None, None, "test");
+    let key = &stranger.cloud.access_key.key;
+    let credentials = aws_credential_types::Credentials::new(&key.id, &key.secret, None, None, "test");
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))

@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod access_key;
 mod attributes;
 mod authorisation;
 mod bindings;

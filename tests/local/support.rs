@@ -61,9 +61,10 @@ impl Local {
     pub(crate) fn of(cloud: Cloud) -> Self {
         let api = Api {
             endpoint: format!("http://{}", cloud.endpoints.api),
-            access_key_id: "mediadex".into(),
-            access_key_secret: "mediadex-secret".into(),
+            access_key_id: cloud.access_key.key.id.clone(),
+            access_key_secret: cloud.access_key.key.secret.clone(),
             security_token: None,
+            found_in: None,
         };
         Self { cloud, api }
     }

@@ -18,7 +18,7 @@
 //! let store = Store::open("/var/lib/mediadex/s3", Options { sink, ..Options::default() })?;
 //! store.add_bucket("photos", "/home/me/Photos", Access::ReadOnly)?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:7301").await?;
-//! let keys = Credentials { access_key: "mediadex".into(), secret_key: "mediadex-secret".into() };
+//! let keys = Credentials { access_key: "mediadex".into(), secret_key: "a secret of your own".into() };
 //! tokio::spawn(async move { while let Some(notice) = notices.recv().await { println!("{notice:?}") } });
 //! serve(listener, store, keys, std::future::pending()).await?;
 //! # Ok(()) }

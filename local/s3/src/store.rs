@@ -47,8 +47,9 @@ pub struct Options {
     pub sink: Sink,
     /// Whether browsers may upload with a form and a signed policy.
     pub post_policy: bool,
-    /// The permissions that are taken away from new files and folders in users'
-    /// folders; that of the process when the store is opened, if it is not given.
+    /// The umask (mode bits) for files and folders that are written into folders of
+    /// the user's; that of the process when the store is opened, if there is none.
+    /// The process's holds for the state directory, created buckets included.
     pub umask: Option<u32>,
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn list(
         "|---|---|---|---|---|".to_owned(),
     ];
     let cloud = Cloud::start(CloudOptions::default(), &[]).await?;
-    let environment = environment(cloud.endpoints, "mediadex", "mediadex-secret");
+    let environment = environment(cloud.endpoints, &cloud.access_key.key);
     for (zip, size, name, path) in &measured {
         let mut times = Vec::with_capacity(runs);
         for _ in 0..runs {

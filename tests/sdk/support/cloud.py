@@ -14,6 +14,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 ACCESS_KEY_ID = "sdk-tests"
 ACCESS_KEY_SECRET = "sdk-tests-secret"
+OWN_KEY = {"MEDIADEX_ACCESS_KEY_ID": ACCESS_KEY_ID, "MEDIADEX_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET}
 REGION = "us-east-1"
 START_SECONDS = 60
 
@@ -33,18 +34,17 @@ def binary() -> Path:
 class Cloud:
     """A running `mediadex up`, and clients for its endpoints."""
 
-    def __init__(self, state: Path, *folders: Path):
+    def __init__(self, state: Path, *folders: Path, own_key: bool = True):
+        """With a key of the tests' own, or with the one that it generates."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MEDIADEX_"))}
+        # What it keeps for the user's other commands is not left with the user's own.
+        self.environment = {**inherited, "XDG_DATA_HOME": str(state.parent / "data")}
         self.log_path = Path(f"{state}.log")
         self._log = self.log_path.open("wb")
         self.process = subprocess.Popen(
             # Port 0: any four free ports, so that nothing else is in the way.
             [binary(), "up", *folders, "--port", "0", "--state", state, "--writable", "--json"],
-            env={
-                **inherited,
-                "MEDIADEX_ACCESS_KEY_ID": ACCESS_KEY_ID,
-                "MEDIADEX_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET,
-            },
+            env=self.environment | (OWN_KEY if own_key else {}),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
