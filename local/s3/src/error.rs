@@ -87,6 +87,14 @@ impl Fault {
         Self::client(S3ErrorCode::NoSuchKey, "The specified key does not exist.")
     }
 
+    /// Something is there, or may be, and may not be read.
+    pub(crate) fn unreadable() -> Self {
+        Self::client(
+            S3ErrorCode::AccessDenied,
+            "The permissions of the file or of its folder do not allow this user to read it",
+        )
+    }
+
     pub(crate) fn no_such_upload() -> Self {
         Self::client(
             S3ErrorCode::NoSuchUpload,

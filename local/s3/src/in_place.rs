@@ -233,14 +233,14 @@ mod tests {
 
     fn open(state: &Path, folder: &Path) -> Store {
         let store = Store::open(state, Options { watch: Watch::Off, ..Options::default() }).unwrap();
-        store.add_bucket("b", folder, Access::ReadWrite).unwrap();
+        store.add_bucket("bucket", folder, Access::ReadWrite).unwrap();
         store
     }
 
     /// Writes over `d/k` until a step, as if the process ended there.
     fn write_until(store: &Store, content: &[u8], last: Step) {
         let inner = &store.inner;
-        let bucket = inner.find("b").unwrap();
+        let bucket = inner.find("bucket").unwrap();
         let mut staged = Staged::new(inner, &bucket).unwrap();
         staged.file.write_all(content).unwrap();
         let folder = fsys::descend(bucket.root().unwrap(), ["d"]).unwrap();
@@ -271,7 +271,7 @@ mod tests {
                 assert!(std::fs::read(&path).unwrap() == *want, "{step:?}");
                 assert!(std::fs::read(&link).unwrap() == *want, "{step:?}");
                 assert_eq!((path.metadata().unwrap().ino(), path.metadata().unwrap().nlink()), (inode, 2));
-                let object = store.inner.stat_object(&store.inner.find("b").unwrap(), "d/k").unwrap();
+                let object = store.inner.stat_object(&store.inner.find("bucket").unwrap(), "d/k").unwrap();
                 assert_eq!(object.etag == "e".repeat(32), step != Step::Kept, "{step:?}");
                 assert_eq!(std::fs::read_dir(state.join("redo")).unwrap().count(), 0, "{step:?}");
                 assert!(store.inner.sidecar.redo_files().unwrap().is_empty());

@@ -62,6 +62,7 @@ impl Inner {
                 Ok((file, object, guard))
             }
             Err(e) if fsys::is_missing(&e) => Err(Fault::no_such_key()),
+            Err(e) if fsys::is_denied(&e) => Err(Fault::unreadable()),
             Err(e) => Err(e).doing("opening an object"),
         }
     }
@@ -94,6 +95,7 @@ impl Inner {
             Ok(status) if status.kind == Kind::File => self.object(bucket, key, &status),
             Ok(_) => Err(Fault::no_such_key()),
             Err(e) if fsys::is_missing(&e) => Err(Fault::no_such_key()),
+            Err(e) if fsys::is_denied(&e) => Err(Fault::unreadable()),
             Err(e) => Err(e).doing("looking at an object"),
         }
     }
