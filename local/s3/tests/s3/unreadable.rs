@@ -139,9 +139,9 @@ async fn what_becomes_unreadable_is_not_taken_for_gone() {
     // A folder that goes while it may not be read: nobody saw what was in it.
     set_mode(&folder.join("a"), 0o000);
     eventually("it is noticed", || store.unreadable("folder").unwrap().keys == ["a/"]).await;
-    std::fs::rename(folder.join("a"), folder.with_extension("away")).unwrap();
+    std::fs::rename(folder.join("a"), folder.join("renamed")).unwrap();
     s.wait_for("a/ is gone", |n| matches!(n, Notice::PrefixChanged { prefix, .. } if prefix == "a/")).await;
-    set_mode(&folder.with_extension("away"), 0o700);
+    set_mode(&folder.join("renamed"), 0o700);
 }
 
 #[tokio::test]
