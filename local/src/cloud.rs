@@ -11,6 +11,7 @@ use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
 use mediadex_core::keys::{Keys, Policy, SealingKey};
 use mediadex_core::{Config, Context, Listings, state};
+use mediadex_endpoint::{Hosts, Unverified};
 use mediadex_s3::{Access, Notice, Options, Sink, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -46,6 +47,9 @@ pub struct CloudOptions {
     /// The address of all endpoints. Others than the loopback's are refused
     /// while the secret of the access key is short.
     pub bind: IpAddr,
+    /// Further host names of all endpoints, without port: requests to other
+    /// names than those of loopback, and `bind`, are refused.
+    pub allowed_hosts: Vec<String>,
     /// Where state is kept.
     pub state: StateDir,
     /// Where the access key of all endpoints comes from; the API has more, once
@@ -67,6 +71,7 @@ impl Default for CloudOptions {
         Self {
             port: 0,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            allowed_hosts: Vec::new(),
             state: StateDir::Ephemeral,
             access_key: KeySource::StateDirectory,
             umask: None,
@@ -131,13 +136,9 @@ pub struct Cloud {
 }
 
 async fn bind(address: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| {
+    TcpListener::bind(SocketAddr::new(address, port)).await.with_context(|| {
         format!("port {port} of {address} cannot be had; choose another with --port or --bind")
-    })?;
-    // Accepted connections inherit it; without it, answers wait for
-    // acknowledgements that the client delays.
-    socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
-    Ok(listener)
+    })
 }
 
 /// Where a listener is reached from this machine.
@@ -203,7 +204,20 @@ impl Cloud {
 
         let ephemeral = matches!(options.state, StateDir::Ephemeral);
         dynamodb::serve(&mut tasks, database_listener, &directory, ephemeral, stop.clone()).await?;
-        dynamodb::guard(&mut tasks, dynamodb_listener, database, id, secret, stop.clone());
+        let hosts = Hosts::of(options.bind, &options.allowed_hosts);
+        let unverified = Unverified::default();
+        dynamodb::guard(
+            &mut tasks,
+            dynamodb::Outside {
+                listener: dynamodb_listener,
+                hosts: hosts.clone(),
+                unverified: unverified.clone(),
+            },
+            database,
+            id,
+            secret,
+            stop.clone(),
+        );
 
         let (sink, notices) = notices();
         let s3_directory = directory.join("s3");
@@ -220,9 +234,10 @@ impl Cloud {
             store.add_bucket(bucket, folder, access)?;
         }
         let s3_keys = mediadex_s3::Credentials { access_key: id.clone(), secret_key: secret.clone() };
-        let (s3_store, s3_stop) = (store.clone(), stop.clone());
+        let (s3_store, s3_hosts, s3_stop) = (store.clone(), hosts.clone(), stop.clone());
         tasks.spawn(async move {
-            let served = mediadex_s3::serve(s3_listener, s3_store, s3_keys, s3_stop.cancelled_owned()).await;
+            let stopped = s3_stop.cancelled_owned();
+            let served = mediadex_s3::serve(s3_listener, s3_store, s3_keys, s3_hosts, stopped).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the S3 endpoint ended");
             }
@@ -230,7 +245,7 @@ impl Cloud {
 
         let sns_state = (!ephemeral).then(|| directory.join("sns.sqlite"));
         let topics = sns::Topics::open(sns_state.as_deref(), endpoints.sns, id, secret)?;
-        sns::serve(&mut tasks, sns_listener, topics, stop.clone());
+        sns::serve(&mut tasks, sns_listener, topics, hosts.clone(), unverified.clone(), stop.clone());
 
         let (dispatch, works) = LocalDispatch::new();
         let keys =
@@ -245,7 +260,8 @@ impl Cloud {
         work::tick(&mut tasks, ctx.clone(), stop.clone());
         events::run(&mut tasks, ctx.clone(), scans.clone(), notices, stop.clone());
 
-        api::serve(&mut tasks, api_listener, Gateway::new(ctx.clone()), stop.clone());
+        let gateway = Gateway::new(ctx.clone());
+        api::serve(&mut tasks, api_listener, gateway, hosts, unverified, stop.clone());
         let sealing_key = directory.join(SEALING_KEY);
         let cloud = Self {
             ctx,

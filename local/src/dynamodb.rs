@@ -11,16 +11,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use dynoxide::Database;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use mediadex_endpoint::{BodyError, Caller, Handler, Hosts, Limits, Refusal, RequestBody, Unverified};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -59,13 +58,21 @@ struct Guard {
     database: SocketAddr,
     access_key_id: String,
     secret: String,
+    unverified: Unverified,
     client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// How others reach the database.
+pub(crate) struct Outside {
+    pub(crate) listener: TcpListener,
+    pub(crate) hosts: Hosts,
+    pub(crate) unverified: Unverified,
 }
 
 /// Serves others: what is signed with the key goes to the database.
 pub(crate) fn guard(
     tasks: &mut JoinSet<()>,
-    listener: TcpListener,
+    outside: Outside,
     database: SocketAddr,
     access_key_id: &str,
     secret: &str,
@@ -77,67 +84,123 @@ pub(crate) fn guard(
         database,
         access_key_id: access_key_id.to_owned(),
         secret: secret.to_owned(),
+        unverified: outside.unverified,
         client: Client::builder(TokioExecutor::new()).build(connector),
     };
-    let router = Router::new().fallback(pass).with_state(guard);
     tasks.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let (listener, hosts, stopped) = (outside.listener, outside.hosts, stop.cancelled_owned());
+        let served = mediadex_endpoint::serve(listener, guard, hosts, Limits::default(), stopped).await;
         if let Err(error) = served {
             tracing::error!(%error, "the DynamoDB endpoint ended");
         }
     });
 }
 
-/// An error as DynamoDB writes it.
-fn fault(status: StatusCode, kind: &str, message: &str) -> Response<Body> {
-    let body = serde_json::json!({
-        "__type": format!("com.amazon.coral.service#{kind}"), "message": message
-    });
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    let json = axum::http::HeaderValue::from_static("application/x-amz-json-1.0");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
+/// What went wrong, as DynamoDB says it.
+#[derive(Clone, Copy)]
+struct Fault {
+    status: StatusCode,
+    kind: &'static str,
+    message: &'static str,
 }
 
-async fn pass(State(guard): State<Guard>, request: Request) -> Response<Body> {
-    let (mut head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
-        return fault(StatusCode::PAYLOAD_TOO_LARGE, "SerializationException", "The request is too large.");
-    };
-    if !sigv4::is_signed(&head, &body, &guard.access_key_id, &guard.secret) {
-        return fault(
-            StatusCode::BAD_REQUEST,
-            "UnrecognizedClientException",
-            "The request must be signed with the access key of the local cloud.",
-        );
+fn fault(status: StatusCode, kind: &'static str, message: &'static str) -> Fault {
+    Fault { status, kind, message }
+}
+
+impl Fault {
+    fn render(self) -> Response<String> {
+        let body = serde_json::json!({
+            "__type": format!("com.amazon.coral.service#{}", self.kind), "message": self.message
+        });
+        let mut response = Response::new(body.to_string());
+        *response.status_mut() = self.status;
+        let json = HeaderValue::from_static("application/x-amz-json-1.0");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
     }
-    // Pages of other origins get no leave to read the answer.
-    head.headers.remove(header::ORIGIN);
-    head.headers.remove(header::HOST);
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let Ok(uri) = format!("http://{}{target}", guard.database).parse() else {
-        return fault(StatusCode::BAD_REQUEST, "SerializationException", "The path is not valid.");
-    };
-    head.uri = uri;
-    match guard.client.request(Request::from_parts(head, Full::new(body))).await {
-        Ok(answer) => {
-            let (mut head, body) = answer.into_parts();
-            let allowed: Vec<HeaderName> = head
-                .headers
-                .keys()
-                .filter(|name| name.as_str().starts_with("access-control-"))
-                .cloned()
-                .collect();
-            for name in allowed {
-                head.headers.remove(name);
-            }
-            Response::from_parts(head, Body::new(body))
+}
+
+impl Handler for Guard {
+    type Body = Body;
+
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
+        self.pass(request).await.unwrap_or_else(|fault| fault.render().map(Body::from))
+    }
+
+    fn refuse(&self, _path: &str, refusal: Refusal) -> Response<String> {
+        let kind = match refusal {
+            Refusal::Host | Refusal::Origin | Refusal::Preflight => "AccessDeniedException",
+            Refusal::NotHttp | Refusal::UrlTooLong | Refusal::HeadTooLarge => "SerializationException",
+            Refusal::Busy => "ServiceUnavailableException",
+        };
+        fault(refusal.status(), kind, refusal.message()).render()
+    }
+}
+
+fn unsigned() -> Fault {
+    fault(
+        StatusCode::BAD_REQUEST,
+        "UnrecognizedClientException",
+        "The request must be signed with the access key of the local cloud.",
+    )
+}
+
+/// The answer to a body that could not be read.
+fn unreadable(error: &BodyError) -> Fault {
+    let (status, kind, message) = match error {
+        BodyError::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "SerializationException", "The request is too large.")
         }
-        Err(error) => {
+        BodyError::TooSlow => {
+            (StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", "The request came too slowly.")
+        }
+        BodyError::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailableException",
+            "Too many large requests are being read; try again later.",
+        ),
+        BodyError::Broken(_) => {
+            (StatusCode::BAD_REQUEST, "SerializationException", "The request could not be read.")
+        }
+    };
+    fault(status, kind, message)
+}
+
+impl Guard {
+    async fn pass(&self, request: Request<RequestBody>) -> Result<Response<Body>, Fault> {
+        let (mut head, body) = request.into_parts();
+        let claim = sigv4::claim(&head, &self.access_key_id).ok_or_else(unsigned)?;
+        let body = self.unverified.read(body, MAX_BODY).await.map_err(|error| unreadable(&error))?;
+        if !claim.holds(&head, &body.bytes, &self.secret) {
+            return Err(unsigned());
+        }
+        if let Some(caller) = head.extensions.remove::<Caller>() {
+            caller.set_verified();
+        }
+        head.headers.remove(header::ORIGIN);
+        head.headers.remove(header::HOST);
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        head.uri = format!("http://{}{target}", self.database).parse().map_err(|_| {
+            fault(StatusCode::BAD_REQUEST, "SerializationException", "The path is not valid.")
+        })?;
+        let request = Request::from_parts(head, Full::new(body.bytes.clone()));
+        let answer = self.client.request(request).await.map_err(|error| {
             tracing::error!(%error, "the database does not answer");
             fault(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "The database does not answer.")
+        })?;
+        let (mut head, body) = answer.into_parts();
+        // Pages of other origins get no leave to read the answer.
+        let allowed: Vec<HeaderName> = head
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("access-control-"))
+            .cloned()
+            .collect();
+        for name in allowed {
+            head.headers.remove(name);
         }
+        Ok(Response::from_parts(head, Body::new(body)))
     }
 }
 

@@ -62,6 +62,11 @@ struct Up {
     /// access key of your own must have 16 characters or more.
     #[arg(long, env = "MEDIADEX_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
     bind: std::net::IpAddr,
+    /// A host name under which the endpoints are reached, besides localhost, the
+    /// address of --bind and, where that is not loopback's, IP addresses.
+    /// Requests to other names are refused. May be given more than once.
+    #[arg(long = "allowed-host", env = "MEDIADEX_ALLOWED_HOSTS", value_delimiter = ',', value_name = "NAME")]
+    allowed_hosts: Vec<String>,
     /// Where to keep state. By default in the user's data directory, for each
     /// set of folders apart.
     #[arg(long, value_name = "PATH", conflicts_with = "ephemeral")]
@@ -195,6 +200,7 @@ async fn run_up(args: Up, umask: Option<u32>) -> anyhow::Result<ExitCode> {
     let cloud = CloudOptions {
         port: args.port,
         bind: args.bind,
+        allowed_hosts: args.allowed_hosts,
         state,
         access_key,
         umask,

@@ -11,18 +11,20 @@ use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as PathParam, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use mediadex_endpoint::{BodyError, Caller, Handler, Hosts, Limits, Refusal, RequestBody, Unverified};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower_service::Service;
 
 use crate::sigv4;
 
@@ -367,46 +369,127 @@ impl Form {
 }
 
 /// Serves the topics until told to stop.
-pub(crate) fn serve(tasks: &mut JoinSet<()>, listener: TcpListener, topics: Topics, stop: CancellationToken) {
-    let router = Router::new()
+pub(crate) fn serve(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    topics: Topics,
+    hosts: Hosts,
+    unverified: Unverified,
+    stop: CancellationToken,
+) {
+    // People look at messages with a browser or curl, unsigned.
+    let people = Router::new()
         .route("/topics", get(list_topics))
         .route("/topics/{name}/messages", get(list_messages))
-        .fallback(answer)
-        .with_state(topics);
+        .with_state(topics.clone());
+    let endpoint = Sns { topics, people, unverified };
     tasks.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let stopped = stop.cancelled_owned();
+        let served = mediadex_endpoint::serve(listener, endpoint, hosts, Limits::default(), stopped).await;
         if let Err(error) = served {
             tracing::error!(%error, "the SNS endpoint ended");
         }
     });
 }
 
-async fn answer(State(topics): State<Topics>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, 2 * MAX_MESSAGE).await else {
-        return render("Error", Err(invalid("Invalid parameter: the request is too large")));
-    };
-    let query = head.uri.query().unwrap_or_default();
-    let form = Form::read(query, &body);
-    let action = form.get("Action").cloned().unwrap_or_default();
-    // A subscriber follows the confirmation's link unsigned; it changes nothing.
-    let is_confirmation = action == "ConfirmSubscription";
-    if !is_confirmation && !sigv4::is_signed(&head, &body, &topics.access_key_id, &topics.secret) {
-        let denied = fault(
-            StatusCode::FORBIDDEN,
-            "SignatureDoesNotMatch",
-            "The request must be signed with the access key of the local cloud.",
-        );
-        return render(&action, Err(denied));
-    }
-    let done = tokio::task::spawn_blocking(move || topics.act(&form)).await;
-    let result = done.unwrap_or_else(|_| {
-        Err(fault(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "An internal error occurred."))
-    });
-    render(&action, result)
+#[derive(Clone)]
+struct Sns {
+    topics: Topics,
+    people: Router,
+    unverified: Unverified,
 }
 
-fn render(action: &str, result: Result<String, Fault>) -> Response {
+impl Handler for Sns {
+    type Body = axum::body::Body;
+
+    async fn answer(&self, request: http::Request<RequestBody>) -> Response {
+        let path = request.uri().path();
+        if path == "/topics" || path.starts_with("/topics/") {
+            if !request.extensions().get::<Caller>().is_some_and(Caller::is_on_this_machine) {
+                let message = "Messages are shown only to clients on this machine.";
+                return render("Error", Err(fault(StatusCode::FORBIDDEN, "AuthorizationError", message)))
+                    .map(axum::body::Body::from);
+            }
+            // They have no body, whatever was sent.
+            let request: Request = request.map(|_| axum::body::Body::empty());
+            return match self.people.clone().call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+        }
+        let (action, result) = match self.act(request).await {
+            Ok((action, inside)) => (action, Ok(inside)),
+            Err(fault) => ("Error".to_owned(), Err(fault)),
+        };
+        render(&action, result).map(axum::body::Body::from)
+    }
+
+    fn refuse(&self, _path: &str, refusal: Refusal) -> http::Response<String> {
+        let code = match refusal {
+            Refusal::Host | Refusal::Origin | Refusal::Preflight => "AuthorizationError",
+            Refusal::NotHttp | Refusal::UrlTooLong | Refusal::HeadTooLarge => "InvalidParameter",
+            Refusal::Busy => "ServiceUnavailable",
+        };
+        render("Error", Err(fault(refusal.status(), code, refusal.message())))
+    }
+}
+
+impl Sns {
+    /// Does what a request asks for: the action, and the inside of its result.
+    async fn act(&self, request: http::Request<RequestBody>) -> Result<(String, String), Fault> {
+        let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default();
+        let denied = || {
+            fault(
+                StatusCode::FORBIDDEN,
+                "SignatureDoesNotMatch",
+                "The request must be signed with the access key of the local cloud.",
+            )
+        };
+        let link = Form::read(query, &[]);
+        let form = match sigv4::claim(&head, &self.topics.access_key_id) {
+            Some(claim) => {
+                let body = self.unverified.read(body, 2 * MAX_MESSAGE).await.map_err(unreadable)?;
+                if !claim.holds(&head, &body.bytes, &self.topics.secret) {
+                    return Err(denied());
+                }
+                if let Some(caller) = head.extensions.get::<Caller>() {
+                    caller.set_verified();
+                }
+                Form::read(query, &body.bytes)
+            }
+            // A subscriber follows the confirmation's link unsigned; it changes
+            // nothing.
+            None if link.get("Action").is_some_and(|action| action == "ConfirmSubscription") => link,
+            None => return Err(denied()),
+        };
+        let action = form.get("Action").cloned().unwrap_or_default();
+        let topics = self.topics.clone();
+        let done = tokio::task::spawn_blocking(move || topics.act(&form)).await;
+        let inside = done.unwrap_or_else(|_| {
+            Err(fault(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "An internal error occurred."))
+        })?;
+        Ok((action, inside))
+    }
+}
+
+/// The fault of a body that could not be read.
+fn unreadable(error: BodyError) -> Fault {
+    match error {
+        BodyError::TooLarge => invalid("Invalid parameter: the request is too large"),
+        BodyError::TooSlow => {
+            fault(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request came too slowly.")
+        }
+        BodyError::Busy => fault(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            "Too many large requests are being read; try again later.",
+        ),
+        BodyError::Broken(_) => invalid("Invalid parameter: the request could not be read"),
+    }
+}
+
+fn render(action: &str, result: Result<String, Fault>) -> http::Response<String> {
     const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
     let id = uuid::Uuid::new_v4();
     let (status, body) = match result {
@@ -425,35 +508,20 @@ fn render(action: &str, result: Result<String, Fault>) -> Response {
             ),
         ),
     };
-    (status, [("content-type", "text/xml")], body).into_response()
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
 }
 
-/// People look at messages with a browser or curl, unsigned. A web page of
-/// another origin that was made to resolve to loopback has another host.
-fn is_local(headers: &HeaderMap) -> bool {
-    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
-}
-
-async fn list_topics(State(topics): State<Topics>, headers: HeaderMap) -> Response {
-    if !is_local(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn list_topics(State(topics): State<Topics>) -> Response {
     match topics.names() {
         Ok(names) => axum::Json(json!({ "topics": names })).into_response(),
         Err(fault) => fault.status.into_response(),
     }
 }
 
-async fn list_messages(
-    State(topics): State<Topics>,
-    PathParam(name): PathParam<String>,
-    headers: HeaderMap,
-) -> Response {
-    if !is_local(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn list_messages(State(topics): State<Topics>, PathParam(name): PathParam<String>) -> Response {
     let messages = topics.topic(Some(&name)).and_then(|name| {
         topics.with(|db| {
             let mut statement = db.prepare(

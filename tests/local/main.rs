@@ -17,6 +17,7 @@ mod bindings;
 mod coverage;
 mod crash;
 mod datasets;
+mod endpoints;
 mod files;
 mod folders;
 mod front_door;

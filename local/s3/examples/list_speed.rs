@@ -36,8 +36,9 @@ async fn main() {
         println!("{shape}: counted {} in {:.0} ms", counted.files, started.elapsed().as_secs_f64() * 1e3);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let hosts = mediadex_s3::Hosts::of(address.ip(), &[]);
         let keys = Credentials { access_key: "a".into(), secret_key: "s".into() };
-        tokio::spawn(serve(listener, store, keys, std::future::pending()));
+        tokio::spawn(serve(listener, store, keys, hosts, std::future::pending()));
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(AwsCredentials::new("a", "s", None, None, "bench"))

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use mediadex_endpoint::Caller;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Result, s3_error};
 
@@ -36,6 +37,10 @@ impl S3Access for Gate {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Signature is required"));
+        }
+        // Its signature holds: the connection does not give way to a stranger's.
+        if let Some(caller) = request.extensions_mut().get::<Caller>() {
+            caller.set_verified();
         }
         let bucket = request.s3_path().get_bucket_name().and_then(|name| self.0.find(name));
         match bucket {

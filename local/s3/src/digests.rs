@@ -10,8 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use md5::{Digest, Md5};
+use mediadex_endpoint::RequestBody;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 
@@ -63,7 +64,7 @@ impl Differs {
 
 /// A body that ends in an error if it is not what was expected.
 pub(crate) struct Checked {
-    body: Incoming,
+    body: RequestBody,
     expected: Expected,
     md5: Md5,
     /// Taken at the end.
@@ -72,7 +73,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    pub(crate) fn new(body: Incoming, expected: Expected) -> (Self, Differs) {
+    pub(crate) fn new(body: RequestBody, expected: Expected) -> (Self, Differs) {
         let wants = |wanted: &str| expected.0.iter().any(|(name, _)| *name == wanted);
         let sums = ChecksumHasher {
             crc32: wants("x-amz-checksum-crc32").then(s3s::crypto::Crc32::new),

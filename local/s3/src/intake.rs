@@ -189,6 +189,11 @@ fn broken_body(error: &(dyn std::error::Error + Send + Sync)) -> Fault {
         bad_digest("x-amz-content-sha256")
     } else if text.contains("SignatureMismatch") {
         Fault::client(S3ErrorCode::SignatureDoesNotMatch, "the signature of a chunk does not match")
+    } else if text.contains("too slowly") {
+        Fault::client(
+            S3ErrorCode::RequestTimeout,
+            "Your socket connection to the server was not read from or written to within the timeout period.",
+        )
     } else {
         tracing::debug!(error = %text, "a body broke off");
         Fault::client(S3ErrorCode::IncompleteBody, "the request's body ended early or is malformed")

@@ -12,7 +12,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use mediadex_s3::{Access, Credentials, Options, Sink, Store, serve};
+//! use mediadex_s3::{Access, Credentials, Hosts, Options, Sink, Store, serve};
 //!
 //! let (sink, mut notices) = Sink::channel();
 //! let store = Store::open("/var/lib/mediadex/s3", Options { sink, ..Options::default() })?;
@@ -20,7 +20,8 @@
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:7301").await?;
 //! let keys = Credentials { access_key: "mediadex".into(), secret_key: "a secret of your own".into() };
 //! tokio::spawn(async move { while let Some(notice) = notices.recv().await { println!("{notice:?}") } });
-//! serve(listener, store, keys, std::future::pending()).await?;
+//! let hosts = Hosts::of(listener.local_addr()?.ip(), &[]);
+//! serve(listener, store, keys, hosts, std::future::pending()).await?;
 //! # Ok(()) }
 //! ```
 
@@ -56,6 +57,7 @@ pub use events::{
     Destination, EventBucket, EventObject, EventRecord, Notice, Principal, RequestParameters,
     ResponseElements, S3Entity, Sink,
 };
+pub use mediadex_endpoint::Hosts;
 pub use serve::{Credentials, serve};
 pub use store::{BucketInfo, Count, DEFAULT_POLL, Options, Store, Watch};
 pub use unreadable::Unreadable;

@@ -3,10 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use mediadex_endpoint::{Handler, Hosts, Limits, Refusal, RequestBody};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::S3ServiceBuilder;
@@ -17,11 +16,6 @@ use crate::access::Gate;
 use crate::api::Endpoint;
 use crate::signing::Signed;
 use crate::store::Store;
-
-/// How long requests under way may take once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The one pair of keys that may use the endpoint.
 #[derive(Clone)]
@@ -76,10 +70,58 @@ impl S3Host for LocalHosts {
     }
 }
 
-/// Serves the store until `shutdown` completes, then lets requests under way
-/// finish for up to ten seconds. Requests must be signed (Signature Version 4,
-/// any region) with the credentials; path-style addresses always work, and
-/// `bucket.localhost` does too.
+/// The service behind the connection layer.
+#[derive(Clone)]
+struct S3Handler {
+    service: Signed,
+}
+
+impl Handler for S3Handler {
+    type Body = s3s::Body;
+
+    async fn answer(&self, request: Request<RequestBody>) -> Response<s3s::Body> {
+        match self.service.answer(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(?error, "a request could not be answered");
+                let internal = "We encountered an internal error. Please try again.";
+                error_document(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", internal)
+                    .map(s3s::Body::from)
+            }
+        }
+    }
+
+    fn refuse(&self, _path: &str, refusal: Refusal) -> Response<String> {
+        let (status, code) = match refusal {
+            Refusal::Host => (refusal.status(), "MisdirectedRequest"),
+            // What S3 answers where a bucket allows no other origin.
+            Refusal::Origin | Refusal::Preflight => (refusal.status(), "AccessForbidden"),
+            Refusal::NotHttp => (refusal.status(), "BadRequest"),
+            Refusal::UrlTooLong => (refusal.status(), "RequestUriTooLong"),
+            Refusal::HeadTooLarge => (StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"),
+            Refusal::Busy => (refusal.status(), "SlowDown"),
+        };
+        error_document(status, code, refusal.message())
+    }
+}
+
+/// An error as S3 writes it. `code` and `message` are our own texts.
+fn error_document(status: StatusCode, code: &str, message: &str) -> Response<String> {
+    let id = uuid::Uuid::new_v4().simple();
+    let message = message.replace('&', "&amp;").replace('<', "&lt;");
+    let mut response = Response::new(format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+    ));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
+}
+
+/// Serves the store under its hosts until `shutdown` completes, then lets
+/// requests under way finish for up to ten seconds. Requests must be signed
+/// (Signature Version 4, any region) with the credentials; path-style addresses
+/// always work, and `bucket.localhost` does too. Web pages of other origins are
+/// refused, see [`mediadex_endpoint`].
 ///
 /// # Errors
 /// If the listener's address cannot be read; errors of single connections are logged.
@@ -87,9 +129,9 @@ pub async fn serve(
     listener: TcpListener,
     store: Store,
     credentials: Credentials,
+    hosts: Hosts,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
     let post_policy = store.inner.options.post_policy;
     let mut builder = S3ServiceBuilder::new(Endpoint(Arc::clone(&store.inner)));
     builder.set_access(Gate(store.inner));
@@ -98,38 +140,7 @@ pub async fn serve(
         secret_key: SecretKey::from(credentials.secret_key),
     });
     builder.set_host(LocalHosts);
-    let service = Signed::new(builder.build(), post_policy);
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.keep_alive(true).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    tracing::info!(%address, "s3 endpoint is up");
-    loop {
-        let socket = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _peer)) => socket,
-                Err(error) => {
-                    // Out of descriptors, most likely; trying again at once would spin.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = shutdown.as_mut() => break,
-        };
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
-            }
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were cut off at shutdown");
-    }
-    Ok(())
+    let handler = S3Handler { service: Signed::new(builder.build(), post_policy) };
+    let hosts = hosts.with_names_below_localhost();
+    mediadex_endpoint::serve(listener, handler, hosts, Limits::default(), shutdown).await
 }

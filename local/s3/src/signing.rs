@@ -6,12 +6,8 @@
 //! signed, by Signature Version 4 alone. Headers of HTTP itself (a range, a
 //! content type, a condition) need not be, which is also as in S3.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::service::Service;
+use mediadex_endpoint::RequestBody;
 use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse};
@@ -45,43 +41,37 @@ impl Signed {
     pub(crate) fn new(service: S3Service, post_policy: bool) -> Self {
         Self { service, post_policy }
     }
-}
 
-impl Service<Request<Incoming>> for Signed {
-    type Response = HttpResponse;
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let checked = check(&request, self.post_policy);
-        let service = self.service.clone();
-        Box::pin(async move {
-            match checked {
-                Err(refusal) => {
-                    tracing::debug!(
-                        code = refusal.code,
-                        "a request was refused before its signature was verified"
-                    );
-                    Ok(refusal.response())
-                }
-                Ok(Passed::AsItIs) => service.call(request.map(Body::from)).await,
-                Ok(Passed::Digested(expected)) => {
-                    let (parts, body) = request.into_parts();
-                    let (body, differs) = digests::Checked::new(body, expected);
-                    let request = Request::from_parts(parts, Body::http_body_unsync(body));
-                    let response = service.call(request).await?;
-                    Ok(match differs.name() {
-                        None => response,
-                        Some(name) => Refusal::new(
-                            StatusCode::BAD_REQUEST,
-                            "BadDigest",
-                            format!("The {name} you specified did not match what we received."),
-                        )
-                        .response(),
-                    })
-                }
+    /// Answers a request, if what matters in it is signed.
+    ///
+    /// # Errors
+    /// When the service fails in a way that is no answer.
+    pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Result<HttpResponse, HttpError> {
+        match check(&request, self.post_policy) {
+            Err(refusal) => {
+                tracing::debug!(
+                    code = refusal.code,
+                    "a request was refused before its signature was verified"
+                );
+                Ok(refusal.response())
             }
-        })
+            Ok(Passed::AsItIs) => self.service.call(request.map(Body::http_body_unsync)).await,
+            Ok(Passed::Digested(expected)) => {
+                let (parts, body) = request.into_parts();
+                let (body, differs) = digests::Checked::new(body, expected);
+                let request = Request::from_parts(parts, Body::http_body_unsync(body));
+                let response = self.service.call(request).await?;
+                Ok(match differs.name() {
+                    None => response,
+                    Some(name) => Refusal::new(
+                        StatusCode::BAD_REQUEST,
+                        "BadDigest",
+                        format!("The {name} you specified did not match what we received."),
+                    )
+                    .response(),
+                })
+            }
+        }
     }
 }
 

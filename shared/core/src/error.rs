@@ -67,6 +67,10 @@ pub enum Code {
     RequestTooLarge,
     /// The request's URL is longer than what is accepted.
     RequestUriTooLong,
+    /// The host that the request names is not one of this service.
+    MisdirectedRequest,
+    /// The request came too slowly.
+    RequestTimeout,
     /// The HTTP method is not one that the API has.
     UnsupportedHttpMethod,
     /// Try again later: the store or the object storage does not answer.
@@ -106,6 +110,8 @@ impl Code {
             Self::Throttling => "Throttling.User".into(),
             Self::RequestTooLarge => "RequestTooLarge".into(),
             Self::RequestUriTooLong => "RequestUriTooLong".into(),
+            Self::MisdirectedRequest => "MisdirectedRequest".into(),
+            Self::RequestTimeout => "RequestTimeout".into(),
             Self::UnsupportedHttpMethod => "UnsupportedHTTPMethod".into(),
             Self::ServiceUnavailable => "ServiceUnavailable".into(),
             Self::InternalError => "InternalError".into(),
@@ -137,9 +143,11 @@ impl Code {
             Self::NoPermission => 403,
             Self::ResourceNotFound | Self::ActionNotFound | Self::AccessKeyNotFound => 404,
             Self::UnsupportedHttpMethod => 405,
+            Self::RequestTimeout => 408,
             Self::ResourceAlreadyExists | Self::StatusConflict | Self::ResourceNotEmpty => 409,
             Self::RequestTooLarge => 413,
             Self::RequestUriTooLong => 414,
+            Self::MisdirectedRequest => 421,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,
         }
@@ -182,6 +190,8 @@ impl Code {
             (Self::ResourceNotEmpty, "The resource still holds something; the message says what."),
             (Self::RequestTooLarge, "The body is larger than 6 MiB."),
             (Self::RequestUriTooLong, "The URL is too long: send the parameters in a form or JSON body."),
+            (Self::RequestTimeout, "The request came too slowly."),
+            (Self::MisdirectedRequest, "The Host of the request is not a name of this service."),
             (Self::InternalError, "A defect; the log has it under the request id."),
             (Self::ServiceUnavailable, "The store or the object storage does not answer; try again."),
         ]
@@ -418,9 +428,11 @@ mod tests {
             | Code::Throttling
             | Code::RequestTooLarge
             | Code::RequestUriTooLong
+            | Code::MisdirectedRequest
+            | Code::RequestTimeout
             | Code::UnsupportedHttpMethod
             | Code::ServiceUnavailable
-            | Code::InternalError => 30,
+            | Code::InternalError => 32,
         };
         assert!(rows.iter().all(|(code, meaning)| known(code) == rows.len() && meaning.ends_with('.')));
     }

@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration};
-use mediadex_s3::{Credentials, EventRecord, Notice, Options, Sink, Store, Watch, serve};
+use mediadex_s3::{Credentials, EventRecord, Hosts, Notice, Options, Sink, Store, Watch, serve};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:events";
@@ -52,7 +52,7 @@ impl Served {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            serve(listener, served, keys, shutdown).await.unwrap();
+            serve(listener, served, keys, Hosts::of(address.ip(), &[]), shutdown).await.unwrap();
         });
         let client = client(address, "ak", "sk", "us-east-1");
         Self { client, store, notices, address, stop: Some(stop), task }

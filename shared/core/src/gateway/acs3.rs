@@ -24,6 +24,23 @@ const MUST_SIGN: [&str; 6] =
 /// # Errors
 /// The rows of the catalogue for signatures.
 pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
+    let claim = read_head(request, now)?;
+    let hash = hex::encode(Sha256::digest(&request.body));
+    if request.header("x-acs-content-sha256") != Some(hash.as_str()) {
+        return Err(Error::with_code(
+            Code::SignatureDoesNotMatch,
+            "x-acs-content-sha256 is not the SHA-256 of the body.",
+        ));
+    }
+    Ok(claim)
+}
+
+/// The same but for the body's hash, which the signature covers: so the claim
+/// can be checked before the body is read.
+///
+/// # Errors
+/// The rows of the catalogue for signatures.
+pub(super) fn read_head(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
     let Some(authorization) = request.header("authorization").filter(|value| !value.is_empty()) else {
         return Err(Error::with_code(
             Code::MissingAccessKeyId,
@@ -67,13 +84,6 @@ pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
     let nonce = request.header("x-acs-signature-nonce").unwrap_or_default();
     if nonce.is_empty() || nonce.len() > MAX_NONCE {
         return Err(incomplete(&format!("x-acs-signature-nonce must have 1 to {MAX_NONCE} characters")));
-    }
-    let hash = hex::encode(Sha256::digest(&request.body));
-    if request.header("x-acs-content-sha256") != Some(hash.as_str()) {
-        return Err(Error::with_code(
-            Code::SignatureDoesNotMatch,
-            "x-acs-content-sha256 is not the SHA-256 of the body.",
-        ));
     }
     let security_token = request.header("x-acs-security-token");
     // Clients name the temporary key there as well.

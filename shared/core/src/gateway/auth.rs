@@ -38,7 +38,7 @@ pub(super) enum Proof {
     /// A signature of `rpc_v1.rs`, over all parameters.
     RpcV1 { parameters: Vec<(String, String)>, signature: Vec<u8> },
     /// A signature of `sdk_hmac.rs`.
-    SdkHmac { signed_headers: String, signature: Vec<u8> },
+    SdkHmac { signed_headers: String, body_hash: String, signature: Vec<u8> },
     /// A token, which is shown as it is.
     Token(String),
 }
@@ -99,24 +99,36 @@ pub(super) fn token(token: &str) -> Claim {
 /// # Errors
 /// The rows of the catalogue for signatures.
 pub(super) fn imm(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
-    if request.header("authorization").is_none() {
-        let bearer = request
-            .header("x-acs-bearer-token")
-            .map(str::to_owned)
-            .or_else(|| request.parameter("BearerToken"))
-            .filter(|token| !token.is_empty());
-        if let Some(bearer) = bearer {
-            return Ok(token(&bearer));
-        }
-        if rpc_v1::is_rpc_v1(request) {
-            return rpc_v1::read(request, now);
-        }
+    if let Some(claim) = imm_token(request) {
+        return Ok(claim);
+    }
+    if rpc_v1::is_rpc_v1(request) {
+        return rpc_v1::read(request, now);
     }
     acs3::read(request, now)
 }
 
+/// The claim of a request to the IMM API that shows a bearer token.
+pub(super) fn imm_token(request: &HttpRequest) -> Option<Claim> {
+    if request.header("authorization").is_some() {
+        return None;
+    }
+    let bearer = request.header("x-acs-bearer-token").map(str::to_owned);
+    let bearer = bearer.or_else(|| request.parameter("BearerToken"));
+    bearer.filter(|token| !token.is_empty()).map(|bearer| token(&bearer))
+}
+
 fn not_found() -> Error {
     Error::with_code(Code::AccessKeyNotFound, "Specified access key is not found or is disabled.")
+}
+
+/// Whether there is a key of this id that signs requests.
+///
+/// # Errors
+/// `InvalidAccessKeyId.NotFound`.
+pub(super) async fn must_be_a_key(ctx: &Context, id: &str) -> Result<()> {
+    let found = ctx.keys().find(&ctx.db, id).await?;
+    found.filter(|key| key.kind() != KeyKind::Token).map(|_| ()).ok_or_else(not_found)
 }
 
 fn no_token() -> Error {
@@ -136,8 +148,8 @@ impl Claim {
             Proof::RpcV1 { parameters, signature } => {
                 (rpc_v1::signature(&request.method, parameters, secret)?, signature)
             }
-            Proof::SdkHmac { signed_headers, signature } => {
-                (sdk_hmac::signature(request, signed_headers, secret)?, signature)
+            Proof::SdkHmac { signed_headers, body_hash, signature } => {
+                (sdk_hmac::signature(request, signed_headers, body_hash, secret)?, signature)
             }
             Proof::Token(_) => return Err(no_token()),
         };
@@ -150,11 +162,43 @@ impl Claim {
         ))
     }
 
-    /// Finds the key and holds the claim to it; gives who calls.
+    /// Whether the claim names a key that signs requests, which is all that can
+    /// be known before a body that the signature covers.
+    ///
+    /// # Errors
+    /// `InvalidAccessKeyId.NotFound`.
+    pub(super) async fn must_name_a_key(&self, ctx: &Context) -> Result<()> {
+        must_be_a_key(ctx, &self.access_key_id).await
+    }
+
+    /// Finds the key and holds the claim to it; gives who calls. The nonce is
+    /// used up.
     ///
     /// # Errors
     /// The rows of the catalogue for keys, signatures and tokens.
     pub(super) async fn authenticate(self, ctx: &Context, request: &HttpRequest) -> Result<AccessKey> {
+        let key = self.identify(ctx, request).await?;
+        if let Some(nonce) = &self.nonce {
+            let grace = match self.proof {
+                Proof::SdkHmac { .. } => SAME_SIGNATURE_SECONDS,
+                _ => 0,
+            };
+            if !ctx.db.use_nonce(&self.access_key_id, nonce, WINDOW_SECONDS, grace).await? {
+                return Err(Error::with_code(
+                    Code::SignatureNonceUsed,
+                    "Specified signature nonce was used already.",
+                ));
+            }
+        }
+        Ok(key)
+    }
+
+    /// Finds the key and holds the claim to it, without a write: the nonce is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// The rows of the catalogue for keys, signatures and tokens.
+    pub(super) async fn identify(&self, ctx: &Context, request: &HttpRequest) -> Result<AccessKey> {
         let now = Timestamp::now();
         let found = ctx.keys().find(&ctx.db, &self.access_key_id).await?;
         if let Proof::Token(token) = &self.proof {
@@ -193,18 +237,6 @@ impl Claim {
                 Code::SecurityTokenExpired,
                 "Specified security token has expired.",
             ));
-        }
-        if let Some(nonce) = &self.nonce {
-            let grace = match self.proof {
-                Proof::SdkHmac { .. } => SAME_SIGNATURE_SECONDS,
-                _ => 0,
-            };
-            if !ctx.db.use_nonce(&self.access_key_id, nonce, WINDOW_SECONDS, grace).await? {
-                return Err(Error::with_code(
-                    Code::SignatureNonceUsed,
-                    "Specified signature nonce was used already.",
-                ));
-            }
         }
         Ok(key)
     }

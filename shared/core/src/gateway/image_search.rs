@@ -6,7 +6,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Gateway, HttpRequest, HttpResponse, auth, encoding, sdk_hmac};
+use super::{Gateway, HttpRequest, HttpResponse, MAX_BODY, Precheck, auth, encoding, sdk_hmac};
 use crate::error::{Code, Error, Result};
 use crate::keys::{AccessKey, KeyKind};
 use crate::model::Timestamp;
@@ -14,6 +14,8 @@ use crate::operation::{Call, issue_token};
 
 /// Seconds that a token of the token call is taken: a day, as IAM's are.
 const TOKEN_SECONDS: i64 = 24 * 3600;
+/// Bytes of the body of a token call: far more than a key and its secret need.
+const MAX_TOKEN_BODY: usize = 64 * 1024;
 /// The path of the token call, as IAM has it.
 const TOKENS: &str = "/v3/auth/tokens";
 
@@ -98,6 +100,8 @@ fn status_and_code(code: &Code) -> (u16, &'static str) {
         Code::UnsupportedHttpMethod => (405, "IS.0010"),
         Code::RequestTooLarge => (413, "IS.0006"),
         Code::RequestUriTooLong => (414, "IS.0006"),
+        Code::RequestTimeout => (408, "IS.0002"),
+        Code::MisdirectedRequest => (421, "IS.0002"),
         Code::Throttling => (429, "APIGW.0308"),
         Code::InvalidJson => (400, "IS.0008"),
         Code::Missing(_) => (400, "IS.0001"),
@@ -170,6 +174,27 @@ impl Gateway {
             Code::ActionNotFound,
             format!("{} is not available in this version of mediadex.", route.operation),
         ))
+    }
+
+    /// What the head of a request of this door allows.
+    pub(super) async fn precheck_image_search(&self, head: &HttpRequest) -> Result<Precheck> {
+        if head.path == TOKENS {
+            // The key and its secret are in the body.
+            return match head.method.as_str() {
+                "POST" => Ok(Precheck::NeedsBody { max: MAX_TOKEN_BODY }),
+                _ => Err(fault(Code::UnsupportedHttpMethod, "Use POST.")),
+            };
+        }
+        if head.header("authorization").is_none() {
+            return self.image_search_caller(head).await.map(|_| Precheck::Verified);
+        }
+        let (claim, has_hash) = sdk_hmac::read_head(head, Timestamp::now())?;
+        if has_hash {
+            claim.identify(&self.ctx, head).await?;
+            return Ok(Precheck::Verified);
+        }
+        claim.must_name_a_key(&self.ctx).await?;
+        Ok(Precheck::NeedsBody { max: MAX_BODY })
     }
 
     async fn image_search_caller(&self, request: &HttpRequest) -> Result<AccessKey> {

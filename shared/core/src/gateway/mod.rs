@@ -17,6 +17,7 @@ mod http;
 mod image_search;
 mod native;
 mod openapi;
+mod precheck;
 mod rate;
 mod rpc_v1;
 mod sdk_hmac;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 pub use crate::keys::Access;
 pub use http::{HttpRequest, HttpResponse};
 pub use openapi::document as openapi_document;
+pub use precheck::Precheck;
 pub use sign::{Credentials, SignedRequest, sign_acs3};
 
 use crate::context::Context;
@@ -44,6 +46,11 @@ pub const VERSION: &str = "2020-09-30";
 pub const MAX_BODY: usize = 6 * 1024 * 1024;
 /// Bytes of a URL that are accepted: what HTTP servers read at most.
 const MAX_URL: usize = 64 * 1024 - 2;
+
+/// Whether the service is up, for anybody.
+const HEALTH: &str = "/healthz";
+/// The API's description, for anybody.
+const OPENAPI: &str = "/openapi.json";
 
 /// Characters of an action or path that the log shows.
 const MAX_LOGGED: usize = 200;
@@ -95,42 +102,28 @@ impl Gateway {
     pub async fn handle(&self, request: HttpRequest) -> HttpResponse {
         let started = Instant::now();
         let id = request_id();
-        if request.method == "GET" {
-            match request.path.as_str() {
-                "/healthz" => {
-                    let body = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
-                    return HttpResponse::json(200, &body, &id);
-                }
-                "/openapi.json" => return HttpResponse::json(200, openapi::document(), &id),
-                _ => {}
+        if is_public(&request) {
+            if request.path == OPENAPI {
+                return HttpResponse::json(200, openapi::document(), &id);
             }
+            let body = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
+            return HttpResponse::json(200, &body, &id);
         }
         let door = Door::of(&request.path);
         // For the log: who it was, once that is known.
         let mut caller = String::new();
         // Boxed: the operations' futures are large.
         let answer = Box::pin(self.answer(door, &request, &id, &mut caller)).await;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let mut action = match door {
-            Door::Imm => request.action().unwrap_or_default(),
-            Door::Native | Door::ImageSearch => format!("{} {}", request.method, request.path),
-        };
-        // A stranger chose it: not more of it than a line of the log can bear.
-        action = action.chars().take(MAX_LOGGED).collect();
+        let action = shown_action(door, &request);
         match answer {
             Ok(response) => {
-                let status = response.status;
+                let (status, micros) = (response.status, micros(started));
                 tracing::info!(request_id = %id, action, caller, status, micros, "request");
                 response
             }
             Err(error) => {
                 let response = self.render(door, &error, &id);
-                let (status, error) = (response.status, error.internal_text());
-                if status >= 500 {
-                    tracing::error!(request_id = %id, action, caller, status, micros, error, "request");
-                } else {
-                    tracing::info!(request_id = %id, action, caller, status, micros, error, "request");
-                }
+                log_failure(&id, &action, &caller, started, &response, &error);
                 response
             }
         }
@@ -153,11 +146,9 @@ impl Gateway {
         caller: &mut String,
     ) -> Result<HttpResponse> {
         if request.body.len() > MAX_BODY {
-            return Err(body_too_large());
+            return Err(body_too_large(MAX_BODY));
         }
-        if request.path.len() + request.query.len() > MAX_URL {
-            return Err(url_too_long());
-        }
+        must_be_short(request)?;
         match door {
             Door::Imm => self.imm(request, id, caller).await,
             Door::ImageSearch => self.image_search(request, id, caller).await,
@@ -166,12 +157,7 @@ impl Gateway {
     }
 
     async fn imm(&self, request: &HttpRequest, id: &str, caller: &mut String) -> Result<HttpResponse> {
-        if request.method != "POST" && request.method != "GET" {
-            return Err(Error::with_code(
-                Code::UnsupportedHttpMethod,
-                "This method is not supported; use POST.",
-            ));
-        }
+        must_be_an_rpc_method(request)?;
         let claim = auth::imm(request, Timestamp::now())?;
         let key = claim.authenticate(&self.ctx, request).await?;
         key.owner().clone_into(caller);
@@ -282,9 +268,55 @@ pub fn read_request(request: &HttpRequest) -> Result<(String, Params)> {
     }
 }
 
-/// `RequestTooLarge`.
-pub fn body_too_large() -> Error {
-    Error::with_code(Code::RequestTooLarge, format!("A request may have a body of at most {MAX_BODY} bytes."))
+/// What is answered to anybody, and has no body.
+fn is_public(request: &HttpRequest) -> bool {
+    request.method == "GET" && (request.path == HEALTH || request.path == OPENAPI)
+}
+
+fn must_be_short(request: &HttpRequest) -> Result<()> {
+    if request.path.len() + request.query.len() > MAX_URL { Err(url_too_long()) } else { Ok(()) }
+}
+
+fn must_be_an_rpc_method(request: &HttpRequest) -> Result<()> {
+    match request.method.as_str() {
+        "POST" | "GET" => Ok(()),
+        _ => Err(Error::with_code(Code::UnsupportedHttpMethod, "This method is not supported; use POST.")),
+    }
+}
+
+/// What a request asks for, as the log shows it. A stranger chose it: not more
+/// of it than a line can bear.
+fn shown_action(door: Door, request: &HttpRequest) -> String {
+    let action = match door {
+        Door::Imm => request.action().unwrap_or_default(),
+        Door::Native | Door::ImageSearch => format!("{} {}", request.method, request.path),
+    };
+    action.chars().take(MAX_LOGGED).collect()
+}
+
+fn log_failure(
+    id: &str,
+    action: &str,
+    caller: &str,
+    started: Instant,
+    response: &HttpResponse,
+    error: &Error,
+) {
+    let (status, error, micros) = (response.status, error.internal_text(), micros(started));
+    if status >= 500 {
+        tracing::error!(request_id = %id, action, caller, status, micros, error, "request");
+    } else {
+        tracing::info!(request_id = %id, action, caller, status, micros, error, "request");
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// `RequestTooLarge`, where a body may have `max` bytes.
+pub fn body_too_large(max: usize) -> Error {
+    Error::with_code(Code::RequestTooLarge, format!("A request may have a body of at most {max} bytes."))
 }
 
 /// `RequestUriTooLong`.

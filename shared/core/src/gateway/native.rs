@@ -16,6 +16,20 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
+/// The claim of a request of this door.
+///
+/// # Errors
+/// Another method than POST, or no token.
+pub(super) fn claim(request: &HttpRequest) -> Result<auth::Claim> {
+    if request.method != "POST" {
+        return Err(Error::with_code(Code::UnsupportedHttpMethod, "This method is not supported; use POST."));
+    }
+    let token = bearer(request).ok_or_else(|| {
+        Error::with_code(Code::MissingBearerToken, "Authorization: Bearer <token> is mandatory.")
+    })?;
+    Ok(auth::token(token))
+}
+
 impl Gateway {
     /// Answers a request of this door.
     pub(super) async fn native(
@@ -24,16 +38,7 @@ impl Gateway {
         id: &str,
         caller: &mut String,
     ) -> Result<HttpResponse> {
-        if request.method != "POST" {
-            return Err(Error::with_code(
-                Code::UnsupportedHttpMethod,
-                "This method is not supported; use POST.",
-            ));
-        }
-        let token = bearer(request).ok_or_else(|| {
-            Error::with_code(Code::MissingBearerToken, "Authorization: Bearer <token> is mandatory.")
-        })?;
-        let key = auth::token(token).authenticate(&self.ctx, request).await?;
+        let key = claim(request)?.authenticate(&self.ctx, request).await?;
         key.owner().clone_into(caller);
         let name = request.path.strip_prefix(ROOT).unwrap_or_default();
         let row = operation(name).ok_or_else(super::no_such_operation)?;

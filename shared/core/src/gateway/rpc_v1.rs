@@ -39,6 +39,18 @@ pub(super) fn is_rpc_v1(request: &HttpRequest) -> bool {
             || form(request).is_some_and(|form| first(&form, is_signature).is_some()))
 }
 
+/// Checks what the query string has of the signature, before a form is read:
+/// the date and the key. Gives the key's id where it is there.
+///
+/// # Errors
+/// `InvalidTimeStamp.Expired`.
+pub(super) fn read_head(head: &HttpRequest, now: Timestamp) -> Result<Option<String>> {
+    if let Some(date) = first(&head.query, |key| key == "Timestamp") {
+        must_be_recent("Timestamp", Timestamp::parse(&date), now)?;
+    }
+    Ok(first(&head.query, |key| key == "AccessKeyId"))
+}
+
 /// Reads the signature's parameters and checks what needs no secret.
 ///
 /// # Errors

@@ -14,9 +14,12 @@ use crate::model::Timestamp;
 
 pub(super) const ALGORITHM: &str = "SDK-HMAC-SHA256";
 
+/// The SHA-256 of the body, where a client gives it.
+const CONTENT_HASH: &str = "x-sdk-content-sha256";
+
 /// Headers that say something to us: sent, they must be signed.
 const MEANS_SOMETHING: [&str; 5] =
-    ["content-type", "x-project-id", "x-domain-id", "x-security-token", "x-sdk-content-sha256"];
+    ["content-type", "x-project-id", "x-domain-id", "x-security-token", CONTENT_HASH];
 
 fn date(text: &str) -> Option<Timestamp> {
     let civil = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", text).ok()?.to_datetime().ok()?;
@@ -29,6 +32,30 @@ fn date(text: &str) -> Option<Timestamp> {
 /// # Errors
 /// The rows of the catalogue for signatures.
 pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
+    let hash = hex::encode(Sha256::digest(&request.body));
+    let is_other = request.header(CONTENT_HASH).is_some_and(|given| given != hash);
+    let claim = claim(request, now, hash)?;
+    if is_other {
+        // UNSIGNED-PAYLOAD as well: nothing here is too large to be signed.
+        return Err(Error::with_code(
+            Code::SignatureDoesNotMatch,
+            "X-Sdk-Content-Sha256 is not the SHA-256 of the body.",
+        ));
+    }
+    Ok(claim)
+}
+
+/// The same before the body is read: the claim, which rests on the hash that
+/// the head gives of the body, and whether it gives one.
+///
+/// # Errors
+/// The rows of the catalogue for signatures.
+pub(super) fn read_head(head: &HttpRequest, now: Timestamp) -> Result<(Claim, bool)> {
+    let hash = head.header(CONTENT_HASH);
+    Ok((claim(head, now, hash.unwrap_or_default().to_owned())?, hash.is_some()))
+}
+
+fn claim(request: &HttpRequest, now: Timestamp, body_hash: String) -> Result<Claim> {
     let authorization = request.header("authorization").unwrap_or_default();
     let (algorithm, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
     if algorithm != ALGORITHM {
@@ -62,21 +89,12 @@ pub(super) fn read(request: &HttpRequest, now: Timestamp) -> Result<Claim> {
         return Err(incomplete(&format!("the header {name} is sent and not signed")));
     }
     must_be_recent("X-Sdk-Date", date(request.header("x-sdk-date").unwrap_or_default()), now)?;
-    if let Some(hash) = request.header("x-sdk-content-sha256")
-        && hash != hex::encode(Sha256::digest(&request.body))
-    {
-        // UNSIGNED-PAYLOAD as well: nothing here is too large to be signed.
-        return Err(Error::with_code(
-            Code::SignatureDoesNotMatch,
-            "X-Sdk-Content-Sha256 is not the SHA-256 of the body.",
-        ));
-    }
     Ok(Claim {
         access_key_id: access.to_owned(),
         // There is no nonce: the signature itself takes its place, see auth.rs.
         nonce: Some(hex::encode(&signature)),
         security_token: request.header("x-security-token").map(str::to_owned),
-        proof: Proof::SdkHmac { signed_headers: signed_headers.to_owned(), signature },
+        proof: Proof::SdkHmac { signed_headers: signed_headers.to_owned(), body_hash, signature },
     })
 }
 
@@ -91,11 +109,16 @@ fn canonical_path(path: &str) -> String {
     parts.join("/")
 }
 
-/// The signature of a request.
+/// The signature of a request whose body has this SHA-256, in hexadecimal.
 ///
 /// # Errors
 /// None that a request can cause.
-pub(super) fn signature(request: &HttpRequest, signed_headers: &str, secret: &str) -> Result<Vec<u8>> {
+pub(super) fn signature(
+    request: &HttpRequest,
+    signed_headers: &str,
+    body_hash: &str,
+    secret: &str,
+) -> Result<Vec<u8>> {
     let mut canonical = format!(
         "{}\n{}\n{}\n",
         request.method,
@@ -107,8 +130,7 @@ pub(super) fn signature(request: &HttpRequest, signed_headers: &str, secret: &st
             canonical.push_str(&format!("{name}:{}\n", value.trim()));
         }
     }
-    let hash = hex::encode(Sha256::digest(&request.body));
-    canonical.push_str(&format!("\n{signed_headers}\n{hash}"));
+    canonical.push_str(&format!("\n{signed_headers}\n{body_hash}"));
     let to_sign = format!(
         "{ALGORITHM}\n{}\n{}",
         request.header("x-sdk-date").unwrap_or_default(),
