@@ -4,6 +4,7 @@
 mod functions;
 mod query;
 mod records;
+mod slow;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -56,6 +57,19 @@ enum What {
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
     },
+    /// A local cloud of its own while strangers send slowly and much: its
+    /// memory, and how long signed calls take.
+    Slow {
+        /// How long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Connections that send slowly.
+        #[arg(long, default_value_t = 200)]
+        slow: usize,
+        /// Connections that send large bodies.
+        #[arg(long, default_value_t = 200)]
+        large: usize,
+    },
     /// Each function's binary: its size, its zip's, and the time from the start
     /// of its process to its first answer.
     Functions {
@@ -97,6 +111,11 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
                 for row in query::measure(number, runs.max(1), &only).await? {
                     println!("{row}");
                 }
+            }
+        }
+        What::Slow { seconds, slow, large } => {
+            for row in slow::measure(seconds, slow, large).await? {
+                println!("{row}");
             }
         }
         What::Functions { dir, runs, max_zip } => {
