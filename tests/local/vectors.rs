@@ -39,7 +39,9 @@ fn captured() -> Vec<Captured> {
         return Vec::new();
     };
     let mut all = Vec::new();
-    for file in directory.map(|file| file.unwrap().path()) {
+    let files = directory.map(|file| file.unwrap().path());
+    // Notes on the captures lie beside them.
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         let capture: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         for (case, entry) in capture.as_object().unwrap() {
