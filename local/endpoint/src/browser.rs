@@ -109,6 +109,9 @@ mod tests {
 
     use super::*;
 
+    /// Method, headers, and what becomes of the request.
+    type Case = (&'static str, &'static [(&'static str, &'static str)], Result<(), Refusal>);
+
     fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
         let mut builder = http::Request::builder().method(method).uri(target);
         for (name, value) in headers {
@@ -161,7 +164,7 @@ mod tests {
     fn origins() {
         let hosts = Hosts::of(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]);
         let host = ("host", "127.0.0.1:7300");
-        let table: [(&str, &[(&str, &str)], Result<(), Refusal>); 14] = [
+        let table: [Case; 14] = [
             ("GET", &[], Ok(())),
             ("POST", &[("origin", "http://127.0.0.1:7300")], Ok(())),
             ("POST", &[("origin", "http://127.0.0.1:7301")], Err(Refusal::Origin)),

@@ -215,6 +215,9 @@ mod tests {
 
     use super::*;
 
+    /// The connections, and the one that gives way.
+    type Case = (&'static [(bool, Phase)], Option<usize>);
+
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     #[tokio::test(start_paused = true)]
@@ -222,7 +225,7 @@ mod tests {
         use Phase::{Busy, Closing, Head, Idle};
         // Verified and phase of each connection in the order of their age;
         // which one gives way.
-        let table: [(&[(bool, Phase)], Option<usize>); 7] = [
+        let table: [Case; 7] = [
             (&[(false, Head), (false, Head)], Some(0)),
             (&[(false, Busy), (false, Head)], Some(0)),
             (&[(true, Idle), (false, Head)], Some(1)),
