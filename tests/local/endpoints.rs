@@ -182,7 +182,7 @@ async fn a_body_is_asked_for_only_when_the_head_is_believed() {
     let bearer = |token: &str| vec![header("authorization", &format!("Bearer {token}"))];
     let table = [
         // What is asked, and the code that refuses it.
-        ("ACS3", acs3("mediadex", "mediadex-secret"), None),
+        ("ACS3", acs3("mediadex", &local.api.access_key_secret), None),
         ("ACS3, wrong secret", acs3("mediadex", "wrong"), Some("SignatureDoesNotMatch")),
         ("ACS3, no key", acs3("nobody", "s"), Some("InvalidAccessKeyId.NotFound")),
         ("nothing", post("/", String::new(), vec![]), Some("MissingAccessKeyId")),
@@ -223,7 +223,7 @@ async fn a_body_is_asked_for_only_when_the_head_is_believed() {
         }
     }
     // Beyond what the API takes, whoever sends it.
-    let request = acs3("mediadex", "mediadex-secret");
+    let request = acs3("mediadex", &local.api.access_key_secret);
     let answer = ask(at.api, &expecting(&request, 7_000_000)).await;
     assert!(answer.contains("\"RequestTooLarge\""), "{answer}");
     // The others: nothing signed, nothing read.

@@ -101,6 +101,7 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
         access_key_id: "tester".into(),
         access_key_secret: "secret-of-the-tester".into(),
         security_token: None,
+        found_in: None,
     };
     let is = |files: &[(String, String, String)], name: &str, status: &str| {
         files.iter().any(|(n, s, _)| n == name && s == status)

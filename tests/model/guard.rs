@@ -57,7 +57,7 @@ pub(crate) fn run(seed: u64, database: &Database, off: Option<Safeguard>) -> Res
 }
 
 async fn live(seed: u64, database: &Database, off: Option<Safeguard>) -> Result<(), String> {
-    let confirms = seed % 3 == 0;
+    let confirms = seed.is_multiple_of(3);
     let mut world = World::new(seed, database, off, |config| {
         (config.guard_floor, config.guard_share, config.guard_period) = (FLOOR, 0.5, PERIOD);
         config.guard_confirm = confirms.then_some(CONFIRM);

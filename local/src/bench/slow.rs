@@ -221,6 +221,7 @@ pub(super) async fn measure(seconds: u64, slow: usize, large: usize) -> anyhow::
         access_key_id: KEY.into(),
         access_key_secret: SECRET.into(),
         security_token: None,
+        found_in: None,
     };
     let made = api.call("CreateProject", &serde_json::from_value(json!({"ProjectName": "bench"}))?).await?;
     if made.status != 200 {

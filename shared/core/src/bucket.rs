@@ -27,7 +27,7 @@ const EVENTS: [&str; 7] = [
 /// ask for fewer, and are replaced.
 fn is_complete(entry: &QueueConfiguration, queue: &str) -> bool {
     let asked = |event: &&str| entry.events().iter().any(|asked| asked.as_str() == *event);
-    entry.id() == Some(ENTRY) && entry.queue_arn() == queue && EVENTS.iter().all(|event| asked(&event))
+    entry.id() == Some(ENTRY) && entry.queue_arn() == queue && EVENTS.iter().all(asked)
 }
 
 /// Has the bucket send its events to our queue, beside whatever it sends

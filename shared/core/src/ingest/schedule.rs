@@ -109,7 +109,8 @@ async fn begin(ctx: &Context, dataset: &Dataset, binding: &Binding) -> Result<bo
 async fn mend(ctx: &Context, dataset: &Dataset, mut binding: Binding) -> Result<bool> {
     let scans = binding.state != BindingState::Stopped && binding.phase != BindingPhase::IncrementalScanning;
     let is_old = Timestamp::now().seconds() - binding.update_time.seconds() >= LEFT_BEHIND;
-    if !binding.stopped_by_guard && !(scans && is_old) {
+    let is_left_behind = scans && is_old;
+    if !is_left_behind && !binding.stopped_by_guard {
         return Ok(false);
     }
     let guarded = match ctx.db.run(&binding.run).await {
