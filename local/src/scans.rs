@@ -37,11 +37,12 @@ pub struct Scans {
 
 /// Seconds until a binding that holds removals back is looked at again.
 fn until_next_look(held: &Held, now: i64, confirm: Option<i64>) -> i64 {
-    if !held.complete {
-        return LATER;
-    }
-    let looks = SOON.into_iter().chain(confirm.map(|seconds| seconds + 1));
-    looks.map(|after| held.since + after - now).filter(|pause| *pause > 0).min().unwrap_or(LATER)
+    let proof = held.shown.zip(confirm).map(|(shown, seconds)| shown + seconds + 1);
+    let looks = SOON.into_iter().map(|after| held.since + after).chain(proof);
+    let next = looks.map(|at| at - now).filter(|pause| *pause > 0).min();
+    // Where something may not be read, that may change at any time.
+    let later = if held.shown.is_some() { LATER } else { (now - held.since).clamp(10, LATER) };
+    next.unwrap_or(later)
 }
 
 impl Scans {
@@ -181,7 +182,7 @@ mod tests {
             limit: 0,
             used: 0,
             hours: 24,
-            complete: true,
+            shown: Some(1000),
             until: None,
         };
         let table = [
@@ -196,7 +197,9 @@ mod tests {
         for (now, confirm, pause) in table {
             assert_eq!(until_next_look(&held, now, confirm), pause, "at {now} with {confirm:?}");
         }
-        let incomplete = Held { complete: false, ..held };
-        assert_eq!(until_next_look(&incomplete, 1000, Some(300)), LATER);
+        let incomplete = Held { shown: None, ..held };
+        for (now, pause) in [(1000, 10), (1070, 70), (5000, LATER)] {
+            assert_eq!(until_next_look(&incomplete, now, Some(300)), pause, "at {now}");
+        }
     }
 }

@@ -173,6 +173,7 @@ async fn every_function_runs_its_sample_event() {
     let new =
         json!({"ProjectName": "local", "DatasetName": "demo", "URI": "oss://demo-bucket/photos/new.jpg"});
     assert_eq!(lambda.invoke("get-file-meta", &new).await.unwrap()["Files"][0]["Size"], json!(3));
+    lambda.invoke("delete-file-meta", &new).await.unwrap();
     ran.push("on-object-event");
     let reply = lambda.sample("on-work").await.unwrap();
     assert_eq!(reply["batchItemFailures"], json!([]));

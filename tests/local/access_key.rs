@@ -229,7 +229,7 @@ async fn state_is_its_owners_alone_and_what_is_put_into_a_folder_is_not() {
     let user = User::new();
     let state = user.root.path().join("state");
     let with_state = |command: &mut Command| {
-        command.arg("--state").arg(&state);
+        command.arg("--state").arg(&state).arg("--writable");
     };
     let up = user.up(with_state);
     let secret = std::fs::read_to_string(state.join("access.key")).unwrap();

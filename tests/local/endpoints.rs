@@ -17,7 +17,7 @@ async fn ask(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let mut bytes = [0; 16 * 1024];
+    let mut bytes = vec![0; 16 * 1024];
     loop {
         let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut bytes)).await;
         let read = read.unwrap_or_else(|_| panic!("no answer to {head:?}")).unwrap_or(0);
@@ -35,6 +35,9 @@ async fn ask(address: SocketAddr, head: &str) -> String {
     }
 }
 
+/// A request (method, host, further headers) and the status of its refusal.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, u16);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_are_refused_on_every_port() {
     let local = Local::start().await;
@@ -50,7 +53,7 @@ async fn pages_of_other_origins_are_refused_on_every_port() {
         let (host, own) = (address.to_string(), format!("http://{address}"));
         let other = format!("http://127.0.0.1:{}", address.port() ^ 1);
         let (host, own, other) = (host.as_str(), own.as_str(), other.as_str());
-        let table: Vec<(&str, &str, Vec<(&str, &str)>, u16)> = vec![
+        let table: Vec<Case> = vec![
             // Method, host, further headers, and the status; 0: not refused.
             ("GET", host, vec![], 0),
             ("POST", host, vec![("origin", own), ("sec-fetch-site", "same-origin")], 0),

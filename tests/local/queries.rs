@@ -98,8 +98,13 @@ async fn a_query_that_reads_too_much_is_refused_and_says_what_to_do() {
     local.cloud.shutdown().await;
 }
 
-fn mediadex(arguments: &[&str]) -> (bool, String, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mediadex")).args(arguments).output().unwrap();
+fn mediadex(arguments: &[&str], secret: &str) -> (bool, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mediadex"))
+        .args(arguments)
+        .env("MEDIADEX_ACCESS_KEY_ID", "mediadex")
+        .env("MEDIADEX_ACCESS_KEY_SECRET", secret)
+        .output()
+        .unwrap();
     (
         output.status.success(),
         String::from_utf8(output.stdout).unwrap(),
@@ -113,7 +118,7 @@ fn inspect_reads_folders_and_names_what_it_cannot_read() {
     std::fs::write(dir.path().join("a.gif"), b"GIF89a\x40\x00\x20\x00\x00\x00\x00;").unwrap();
     std::fs::write(dir.path().join("b.txt"), "text").unwrap();
     let folder = dir.path().to_str().unwrap();
-    let (ok, out, _) = mediadex(&["inspect", folder, "--json"]);
+    let (ok, out, _) = mediadex(&["inspect", folder, "--json"], "");
     assert!(ok);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);
@@ -121,9 +126,9 @@ fn inspect_reads_folders_and_names_what_it_cannot_read() {
     assert_eq!((&lines[0]["gets"], &lines[0]["bytes"]), (&json!(1), &json!(14)));
     assert!(lines[0]["ms_cpu"].is_number() && lines[0]["path"].as_str().unwrap().ends_with("a.gif"));
     assert_eq!(lines[1]["file"]["MediaType"], json!("document"));
-    let (ok, out, _) = mediadex(&["inspect", folder]);
+    let (ok, out, _) = mediadex(&["inspect", folder], "");
     assert!(ok && out.contains("64x32") && out.contains("2 file(s)"), "{out}");
-    let (ok, _, err) = mediadex(&["inspect", "/no/such/file"]);
+    let (ok, _, err) = mediadex(&["inspect", "/no/such/file"], "");
     assert!(!ok && err.contains("/no/such/file cannot be opened"), "{err}");
 }
 
@@ -131,14 +136,14 @@ fn inspect_reads_folders_and_names_what_it_cannot_read() {
 async fn find_counts_groups_and_draws() {
     let local = Local::start().await;
     library(&local).await;
-    let endpoint = local.api.endpoint.clone();
+    let (endpoint, secret) = (local.api.endpoint.clone(), local.api.access_key_secret.clone());
     let find = |arguments: Vec<&'static str>| {
-        let endpoint = endpoint.clone();
+        let (endpoint, secret) = (endpoint.clone(), secret.clone());
         async move {
             tokio::task::spawn_blocking(move || {
                 let mut all = vec!["find", "d", "--project", "p", "--endpoint", &endpoint];
                 all.extend(arguments);
-                mediadex(&all)
+                mediadex(&all, &secret)
             })
             .await
             .unwrap()

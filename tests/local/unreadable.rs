@@ -94,6 +94,10 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
     let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not start: {}", said()));
     let skipped = &ready["datasets"][0]["skipped"];
     assert_eq!(*skipped, json!({"folders": 1, "files": 1, "keys": ["key.txt", "secret/"]}), "{line}");
+    let banner = std::time::Instant::now();
+    while !said().contains("Ctrl-C stops") && banner.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(said().contains("skipped: 1 folder and 1 file may not be read: key.txt, secret/"), "{}", said());
     assert!(!said().contains("max_user_watches") && !said().contains("polled"), "{}", said());
     let api = Api {

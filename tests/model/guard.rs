@@ -231,7 +231,9 @@ impl Guarded<'_> {
         if let Some(budget) = self.world.ctx.db.budget(&self.dataset.id, BUCKET).await.unwrap() {
             let since = budget.since;
             let most = self.removed.most.entry(since).or_default();
-            *most = (*most).max(i64::try_from(before.len().max(after.len())).unwrap());
+            // What is new is indexed before anything is removed.
+            let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            *most = (*most).max(i64::try_from(all.len()).unwrap());
             let limit = (*most as f64 * 0.5).ceil().max(FLOOR as f64) as i64;
             let sum = self.removed.lost.entry(since).or_default();
             *sum += lost_now;
@@ -252,11 +254,24 @@ impl Guarded<'_> {
         }
         // Held back: must it be? A move counts where the new row is of the last day.
         let recent = began.0 - PERIOD * 1_000_000_000;
-        let moved = |missing: &String| {
-            let etag = of(&after[missing]);
-            after.iter().any(|(key, row)| key != missing && of(row) == etag && row.updated >= recent)
-        };
-        let lost = i64::try_from(still_missing.iter().filter(|key| !moved(key)).count()).unwrap();
+        let mut missing: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        let mut there: BTreeMap<String, i64> = BTreeMap::new();
+        for (key, row) in &after {
+            let is_recent = row.updated >= recent;
+            if still_missing.contains(&key) {
+                let (old, stops) = missing.entry(of(row)).or_default();
+                *(if is_recent { stops } else { old }) += 1;
+            } else if is_recent {
+                *there.entry(of(row)).or_default() += 1;
+            }
+        }
+        let lost: i64 = missing
+            .iter()
+            .map(|(etag, (old, stops))| match there.get(etag) {
+                None => old + stops,
+                Some(count) => (old - count).max(0),
+            })
+            .sum();
         let left = budget_before
             .filter(|budget| began.seconds() - budget.since < PERIOD)
             .map_or((after.len() as f64 * 0.5).ceil().max(FLOOR as f64) as i64, |budget| budget.left());

@@ -494,14 +494,16 @@ async fn disaster(world: &mut World, script: &Script) -> Result<(), String> {
     if before.len() <= 3 || script.quota.is_some() {
         return Ok(());
     }
+    let now = world.now();
     {
         let mut wires = world.services.wires.lock().unwrap();
         let bucket = wires.storage.buckets.get_mut(BUCKET).unwrap();
         for key in KEYS {
             bucket.delete(BUCKET, key);
         }
+        // With a content of its own: it is none of the others, moved.
+        bucket.put(BUCKET, "new", b"after the disaster".to_vec(), now);
     }
-    put(world, "new");
     for _ in 0..2 {
         difference(world, &name).await;
         world.settle().await;

@@ -9,6 +9,7 @@
 //! itself: a watch of a whole tree fails on the first folder that may not be
 //! read. Such a folder is skipped and looked at again until it may be read.
 
+mod mounts;
 mod pending;
 mod poll;
 mod retry;
@@ -69,6 +70,7 @@ pub(crate) fn start(inner: &Arc<Inner>, bucket: &Arc<Bucket>) {
                 retry: Retry::default(),
                 unwatched: None,
                 watched: (0, 0),
+                mounts: Vec::new(),
                 root_checked: Instant::now(),
             };
             let watching = watcher.connect();
@@ -106,6 +108,8 @@ struct Native {
     unwatched: Option<notify::Error>,
     /// Device and inode of the folder that is being watched.
     watched: (u64, u64),
+    /// What was mounted inside of it then.
+    mounts: Vec<String>,
     root_checked: Instant,
 }
 
@@ -124,6 +128,7 @@ impl Native {
         )?;
         let root = self.bucket.root().map_err(|_| notify::Error::path_not_found())?;
         self.watched = self.bucket.identity();
+        self.mounts = mounts::below(&self.bucket.path);
         if !ONE_BY_ONE {
             backend.watch(&self.bucket.path, RecursiveMode::Recursive)?;
         }
@@ -193,7 +198,7 @@ impl Native {
             let inner = self.inner.upgrade()?;
             if self.root_checked.elapsed() > ROOT_CHECK {
                 self.root_checked = Instant::now();
-                reset |= self.root_was_replaced();
+                reset |= self.root_was_replaced() || self.mounts_changed();
             }
             if reset {
                 self.pending = Pending::default();
@@ -267,6 +272,11 @@ impl Native {
     fn root_was_replaced(&self) -> bool {
         // While the folder is gone there is nothing to watch.
         self.bucket.root().is_ok() && self.bucket.identity() != self.watched
+    }
+
+    /// Whether something was mounted or unmounted inside of the folder.
+    fn mounts_changed(&self) -> bool {
+        self.bucket.root().is_ok() && mounts::below(&self.bucket.path) != self.mounts
     }
 
     /// Looks at the paths that have come to rest.

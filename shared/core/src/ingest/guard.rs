@@ -97,7 +97,7 @@ pub(super) async fn decide(ctx: &Context, run: &Run, dataset: &Dataset, totals: 
 /// Whether an earlier complete listing, long enough ago, showed as many missing.
 fn is_confirmed(ctx: &Context, binding: &Binding, lost: i64, now: Timestamp) -> bool {
     let (Some(seconds), Some(held)) = (ctx.config.guard_confirm, &binding.held) else { return false };
-    held.complete && lost <= held.missing && now.seconds() - held.since >= seconds
+    lost <= held.missing && held.shown.is_some_and(|shown| now.seconds() - shown >= seconds)
 }
 
 async fn hold(
@@ -110,10 +110,10 @@ async fn hold(
     now: Timestamp,
 ) -> Result<()> {
     // A listing that shows more missing than the one before proves nothing yet.
-    let before = binding.held.as_ref().filter(|held| held.complete && complete && missing <= held.missing);
-    let since = before.map_or(now.seconds(), |held| held.since);
+    let before = binding.held.as_ref().filter(|held| missing <= held.missing);
+    let shown = complete.then(|| before.and_then(|held| held.shown).unwrap_or(now.seconds()));
     let held = Held {
-        since,
+        since: before.map_or(now.seconds(), |held| held.since),
         at: now.millis(),
         missing: before.map_or(missing, |held| held.missing),
         moved,
@@ -121,8 +121,8 @@ async fn hold(
         limit: budget.limit,
         used: budget.used,
         hours: (ctx.config.guard_period + 3599) / 3600,
-        complete,
-        until: ctx.config.guard_confirm.map(|seconds| since + seconds),
+        shown,
+        until: shown.and_then(|shown| Some(shown + ctx.config.guard_confirm?)),
     };
     tracing::warn!(run = %run.run, bucket = %run.bucket, missing, moved, limit = budget.limit, used = budget.used, "removals are held back");
     ctx.db.hold_removals(&run.dataset_id, &run.bucket, &binding.run, &held).await
@@ -168,9 +168,14 @@ impl Contents {
         }
     }
 
-    /// Missing rows that a recent row under another key stands for.
+    /// Missing rows that a recent row under another key stands for. One that is
+    /// recent itself was a stop on the way of an object that was moved twice.
     fn moved(&self) -> i64 {
-        let of = |counts: &Counts| (counts.recent - counts.missing_recent).clamp(0, counts.missing);
+        let of = |counts: &Counts| {
+            let others = (counts.recent - counts.missing_recent).max(0);
+            let stops = if others > 0 { counts.missing_recent } else { 0 };
+            stops + others.min(counts.missing - counts.missing_recent)
+        };
         let moved: i64 = self.counts.values().map(of).sum();
         moved.saturating_mul(1 << self.mask.count_ones().min(40))
     }
@@ -217,7 +222,7 @@ mod tests {
         const OLD: u64 = 8;
         const OTHER: u64 = 16;
         // Missing digests; digests of all rows, the missing ones too; moved.
-        let table: [(&[u64], &[u64], i64); 7] = [
+        let table: [(&[u64], &[u64], i64); 8] = [
             (&[OLD], &[OLD], 0),
             (&[OLD], &[OLD, OLD | RECENT], 1),
             // A copy that was there before says nothing.
@@ -226,6 +231,7 @@ mod tests {
             (&[OLD, OTHER], &[OLD, OTHER, OLD | RECENT, OLD | RECENT, OLD | RECENT], 1),
             // Moved twice within the period.
             (&[OLD | RECENT], &[OLD | RECENT, OLD | RECENT], 1),
+            (&[OLD, OLD | RECENT], &[OLD, OLD | RECENT, OLD | RECENT], 2),
             (&[OLD | RECENT], &[OLD | RECENT], 0),
         ];
         for (missing, rows, moved) in table {

@@ -62,8 +62,9 @@ pub struct Held {
     pub used: i64,
     /// Hours of the period.
     pub hours: i64,
-    /// Whether the listing that showed it left nothing out.
-    pub complete: bool,
+    /// When a listing first showed it that left nothing out, in epoch seconds;
+    /// `None`: the last one left something out.
+    pub shown: Option<i64>,
     /// When a complete listing that shows the same is taken as proof, in epoch
     /// seconds; `None`: never.
     pub until: Option<i64>,
@@ -82,11 +83,11 @@ impl Held {
         if *moved > 0 {
             text.push_str(&format!("; {moved} more were moved"));
         }
-        if !self.complete {
+        if self.shown.is_none() {
             text.push_str("; parts of the bucket may not be read");
         }
         text.push_str("; new and changed files are indexed; ResumeBinding removes what is missing");
-        if let Some(until) = self.until.filter(|_| self.complete) {
+        if let Some(until) = self.until {
             let until = jiff::Timestamp::from_second(until).unwrap_or_default();
             text.push_str(&format!(", and so does a complete scan after {until} that finds the same"));
         }
