@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import storm
 
-SEEDS = range(int(os.environ.get("MEDIADEX_STORMS", "20")))
+# MEDIADEX_STORM_SEED plays a single one again.
+SEED = os.environ.get("MEDIADEX_STORM_SEED")
+SEEDS = [int(SEED)] if SEED else range(int(os.environ.get("MEDIADEX_STORMS", "20")))
 
 
 def play(seed):
-    with tempfile.TemporaryDirectory(prefix=f"storm-", suffix=f"-{seed}") as directory:
+    with tempfile.TemporaryDirectory(prefix="storm-", suffix=f"-{seed}") as directory:
         try:
             storm.Storm(seed, directory).play()
         except Exception as error:  # every seed is told of

@@ -363,6 +363,8 @@ impl Native {
         if key.is_empty() || key.ends_with('/') {
             self.bucket.forget_announced(key);
             self.look_through(inner, key, i64::MIN);
+            // What went while nobody could look is in no event.
+            inner.tell(Notice::PrefixChanged { bucket: self.bucket.name.clone(), prefix: key.to_owned() });
         } else {
             self.bucket.forget_announcement(key);
             self.announce_file(inner, key, true);
