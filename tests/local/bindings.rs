@@ -145,6 +145,20 @@ fn held(reply: &Value) -> Option<Value> {
     (reply["Binding"]["State"] == json!("Retrying")).then(|| reply["Binding"].clone())
 }
 
+/// Runs the program against the local cloud: what it printed, and its warnings.
+async fn command_line(local: &Local, arguments: &[&str]) -> (String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mediadex"));
+    command
+        .args(arguments)
+        .args(["--endpoint", &local.api.endpoint])
+        .env("MEDIADEX_ACCESS_KEY_ID", &local.api.access_key_id)
+        .env("MEDIADEX_ACCESS_KEY_SECRET", &local.api.access_key_secret);
+    let output = command.output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    assert!(output.status.success(), "{}", text(output.stderr));
+    (text(output.stdout), text(output.stderr))
+}
+
 /// A dataset of ten files, of which so many vanish while nobody looks.
 async fn with_missing(
     confirm: Option<i64>,
@@ -205,9 +219,15 @@ async fn a_scan_that_meets_the_guard_removes_nothing_and_goes_on() {
         })
         .await;
     assert_eq!(local.counts("p", "d").await.0, 11);
+    let (_, warned) = command_line(&local, &["find", "d", "--project", "p", "--count"]).await;
+    assert!(warned.contains("warning: oss://bucket: removals are held back: 8 of "), "{warned}");
+    assert!(warned.contains("`mediadex resume d` goes on"), "{warned}");
     // Resumed, the removal is meant.
-    local.call("ResumeBinding", binding("bucket")).await;
+    let (said, _) = command_line(&local, &["resume", "d", "--project", "p"]).await;
+    assert_eq!(said, "oss://bucket: resumed and scanned\n");
     local.until_files("p", "d", &["k8", "new", "newer"]).await;
+    let (said, warned) = command_line(&local, &["resume", "d", "--project", "p"]).await;
+    assert_eq!((said.as_str(), warned.as_str()), ("oss://bucket: nothing to resume (Running)\n", ""));
     local
         .until("nothing is held back", || async {
             let reply = local.call("GetBinding", binding("bucket")).await;

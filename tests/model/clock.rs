@@ -5,6 +5,7 @@ use std::time::Duration;
 use dynoxide::Database;
 use mediadex_core::Config;
 use mediadex_core::ingest::{Due, on_schedule};
+use mediadex_core::model::BindingState;
 use mediadex_core::simulation;
 use serde_json::{Value, json};
 
@@ -127,6 +128,24 @@ fn a_listing_that_is_empty_removes_nothing() {
         set_blind(world, false);
         world.schedule().await;
         assert_eq!(found(world, "ObjectStatus", "Indexed").await, 5);
+    });
+}
+
+#[test]
+fn a_binding_that_an_earlier_version_stopped_goes_on_by_the_clock() {
+    in_world(async |world: &mut World| {
+        bind(world, Some("Off")).await;
+        let dataset = world.ctx.db.dataset(PROJECT, "d").await.unwrap();
+        let mut binding = world.ctx.db.binding(&dataset.id, BUCKET).await.unwrap();
+        (binding.state, binding.stopped_by_guard) = (BindingState::Stopped, true);
+        let run = binding.run.clone();
+        world.ctx.db.replace_binding(&binding, &run, true).await.unwrap();
+        put(world, "new");
+        assert_eq!(on_schedule(&world.ctx, Due::ByClock).await.unwrap().scans, 1);
+        world.settle().await;
+        let binding = world.must("GetBinding", names()).await["Binding"].clone();
+        assert_eq!((&binding["State"], &binding["Reason"]), (&json!("Running"), &json!("")));
+        assert_eq!(found(world, "Filename", "new").await, 1);
     });
 }
 
