@@ -65,6 +65,9 @@ impl Hosts {
     /// [`Refusal::Host`], [`Refusal::Origin`] or [`Refusal::Preflight`].
     pub(crate) fn check(&self, head: &Parts) -> Result<(), Refusal> {
         let host = only(&head.headers, &HOST).ok_or(Refusal::Host)?.to_ascii_lowercase();
+        // The official Python SDK of IMM sends its endpoint as it was given, with the
+        // scheme; a browser cannot.
+        let host = host.strip_prefix("http://").unwrap_or(&host).trim_end_matches('/');
         let authority: Authority = host.parse().map_err(|_| Refusal::Host)?;
         // A full URL in the request line counts more than `Host`.
         let target = head.uri.host().map(str::to_ascii_lowercase);
@@ -143,6 +146,9 @@ mod tests {
             ("evil-localhost", [false, false, false]),
             ("127.0.0.1.evil.test", [false, false, false]),
             ("user@127.0.0.1", [false, false, false]),
+            ("http://127.0.0.1:7300", [true, true, true]),
+            ("http://127.0.0.1:7300/", [true, true, true]),
+            ("http://evil.test:7300", [false, false, false]),
             ("2130706433", [false, false, false]),
             ("", [false, false, false]),
         ];
