@@ -302,8 +302,9 @@ impl Machine {
 
     /// Walks a run until it has ended; whether it came to that.
     async fn run(&self, run: &str) -> bool {
-        // Once more for what is gone, once more where it made room, and no oftener.
-        for _ in 0..3 {
+        // Once more for what is gone, again for what goes meanwhile, once more where
+        // it made room.
+        for _ in 0..12 {
             match self.walk(run).await {
                 Some(false) => {}
                 ended => return ended.is_some(),

@@ -54,8 +54,8 @@ pub(super) fn digest(ctx: &Context, run: &Run, row: &Row) -> Option<u64> {
     Some(digest & !RECENT | if row.updated >= since { RECENT } else { 0 })
 }
 
-/// Decides on what a run found missing, at the end of its first walk. `totals` are
-/// those of all its walks.
+/// Decides on what a run found missing and did not remove, at the end of a walk.
+/// `totals` are those of all its walks.
 pub(super) async fn decide(ctx: &Context, run: &Run, dataset: &Dataset, totals: Totals) -> Result<Verdict> {
     let missing = totals.missing;
     let binding = match ctx.db.binding(&run.dataset_id, &run.bucket).await {

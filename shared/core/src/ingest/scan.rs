@@ -619,7 +619,9 @@ fn totals(run: &Run, walk: Totals) -> Totals {
 /// Ends a walk over a bucket; `true` where the run is to walk once more.
 async fn end_walk(ctx: &Context, run: &Run, totals: Totals) -> Result<bool> {
     let Some(dataset) = dataset_of(ctx, run).await? else { return Ok(false) };
-    if run.stage == Stage::Index && totals.missing > 0 {
+    // A walk for removals finds more missing than it was granted where objects go
+    // while it runs: the guard is asked again.
+    if run.stage != Stage::Fill && totals.missing > 0 {
         if guard::decide(ctx, run, &dataset, totals).await? == Verdict::Granted {
             return Ok(true);
         }
