@@ -50,7 +50,7 @@ pub(crate) fn read_or_create(path: &Path, make: impl FnOnce() -> String) -> anyh
 /// may do with the one that is there.
 ///
 /// # Errors
-/// When it cannot be made, or belongs to somebody else.
+/// When it cannot be made, or belongs to another user.
 pub(crate) fn create_directory(path: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
     made.with_context(|| format!("the directory {} cannot be made", path.display()))?;
@@ -63,7 +63,7 @@ pub(crate) fn create_directory(path: &Path) -> anyhow::Result<()> {
 /// refused: its permissions are not ours to change.
 ///
 /// # Errors
-/// When it cannot be made, belongs to somebody else or holds other things.
+/// When it cannot be made, belongs to another user or holds other things.
 pub(crate) fn create_state_directory(path: &Path) -> anyhow::Result<()> {
     let is_open = std::fs::metadata(path).is_ok_and(|it| it.is_dir() && it.permissions().mode() & 0o077 != 0);
     if is_open {

@@ -225,7 +225,7 @@ async fn a_body_is_asked_for_only_when_the_head_is_believed() {
             Some(code) => assert!(answer.contains(&format!("\"{code}\"")), "{name}: {answer}"),
         }
     }
-    // Beyond what the API takes, whoever sends it.
+    // Beyond what the API takes, with any key.
     let request = acs3("mediadex", &local.api.access_key_secret);
     let answer = ask(at.api, &expecting(&request, 7_000_000)).await;
     assert!(answer.contains("\"RequestTooLarge\""), "{answer}");

@@ -1,7 +1,7 @@
 //! What a request's signature must cover, checked before anything else.
 //!
 //! s3s verifies a signature over the headers that the request itself names, and
-//! obeys all others too: whoever holds a presigned URL could add a header such
+//! obeys all others too: the holder of a presigned URL could add a header such
 //! as `x-amz-copy-source`. As in S3, each `x-amz-*` header and the host must be
 //! signed, by Signature Version 4 alone. Headers of HTTP itself (a range, a
 //! content type, a condition) need not be, which is also as in S3.

@@ -357,7 +357,7 @@ impl Native {
     }
 
     /// Announces what may be read again, whatever was announced of it before:
-    /// whoever tried to read it meanwhile was refused.
+    /// an attempt to read it meanwhile was refused.
     fn take_up(&mut self, inner: &Inner, key: &str) {
         self.bucket.unreadable.forget(&self.bucket.name, key);
         if key.is_empty() || key.ends_with('/') {

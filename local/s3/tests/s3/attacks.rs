@@ -54,7 +54,7 @@ async fn a_presigned_url_does_what_it_was_signed_for() {
     assert!(status == 400 && text.contains("Only one auth mechanism allowed"), "{text}");
 }
 
-/// What somebody may add on the way to a request that is signed by its headers.
+/// What a stranger may add on the way to a request that is signed by its headers.
 #[tokio::test]
 async fn a_signed_request_does_what_it_was_signed_for() {
     let (dirs, s, signer) = served(Options::default()).await;

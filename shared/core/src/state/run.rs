@@ -318,8 +318,8 @@ impl Db {
         self.put_if(put).await.map(|_| ())
     }
 
-    /// Grants a run the removal of `files` and takes `charge` of them from the
-    /// binding's budget, in one transaction: the run is planned for its walk for
+    /// Grants a run the removal of `files` and stores the binding's budget, which was
+    /// charged for them, in one transaction: the run is planned for its walk for
     /// removals, or nothing is changed. `seen` is the budget as it was read.
     /// `false` when the budget changed meanwhile.
     pub(crate) async fn grant_removals(
@@ -345,8 +345,8 @@ impl Db {
             TransactWriteItem::builder().put(self.put_budget(seen, budget)?).build(),
         ];
         match self.transact_again(actions).await {
-            // The run was granted before, and its answer was lost; or somebody
-            // else moved it on. Either way it says itself where it stands.
+            // The run was granted before, and its answer was lost; or another
+            // driver moved it on. Either way it says itself where it stands.
             Err(TransactError::Cancelled(reasons)) if reasons.first() == Some(&Cancel::Condition) => Ok(true),
             Err(TransactError::Cancelled(_)) => Ok(false),
             other => {
