@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use mediadex_core::gateway::Gateway;
 use mediadex_core::ingest::Due;
 use mediadex_core::keys::{Keys, Policy, SealingKey};
+use mediadex_core::state::{RunKind, RunStatus, Stage};
 use mediadex_core::{Config, Context, Listings, state};
 use mediadex_endpoint::{Hosts, Unverified};
 use mediadex_s3::{Access, Notice, Options, Sink, Store};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access_key::{AccessKey, KeySource, LoadedKey};
 use crate::scans::Scans;
+use crate::starts::{self, Starts};
 use crate::work::LocalDispatch;
 use crate::{api, dynamodb, events, private, replica, sns, work};
 
@@ -129,6 +131,7 @@ pub struct Cloud {
     pub access_key: LoadedKey,
     /// The file with the key that secrets in the store are sealed with.
     pub sealing_key: PathBuf,
+    starts: Starts,
     stop: CancellationToken,
     tasks: JoinSet<()>,
     _lock: Option<std::fs::File>,
@@ -256,6 +259,8 @@ impl Cloud {
             .with_listings(Arc::new(Served(store.clone())));
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let scans = Scans::new(ctx.clone(), stop.clone());
+        let (starts, before) = Starts::begin(&directory)?;
+        starts::watch(&mut tasks, starts.clone(), before, ctx.clone(), scans.clone(), stop.clone());
         work::run(&mut tasks, ctx.clone(), scans.clone(), works, stop.clone());
         work::tick(&mut tasks, ctx.clone(), stop.clone());
         events::run(&mut tasks, ctx.clone(), scans.clone(), notices, stop.clone());
@@ -270,6 +275,7 @@ impl Cloud {
             scans,
             access_key,
             sealing_key,
+            starts,
             stop,
             tasks,
             _lock: held,
@@ -287,12 +293,24 @@ impl Cloud {
             mediadex_core::dispatch::send_index_task(&self.ctx, &project, &task_id).await.map_err(text)?;
         }
         for run in self.ctx.db.open_runs().await.map_err(text)? {
+            if self.is_made_again(&run).await {
+                self.ctx.db.end_run(&run, RunStatus::Stopped).await.map_err(text)?;
+                continue;
+            }
             tracing::info!(run, "taking up a scan that was interrupted");
             self.scans.spawn(&run);
         }
         // Events that a process held when it ended are lost with it.
         mediadex_core::ingest::on_schedule(&self.ctx, Due::AllBut(folders)).await.map_err(text)?;
         Ok(())
+    }
+
+    /// Whether every start begins a scan that does what this run was for: a look for
+    /// differences in a whole bucket that has removed nothing yet. Otherwise a process
+    /// that dies at each start would take up one more each time.
+    async fn is_made_again(&self, run: &str) -> bool {
+        let Ok(run) = self.ctx.db.run(run).await else { return false };
+        run.kind == RunKind::Full && !run.current && run.prefix.is_empty() && run.stage == Stage::Index
     }
 
     /// Stops taking requests, lets what is under way finish for a while, and
@@ -303,6 +321,7 @@ impl Cloud {
         if tokio::time::timeout(std::time::Duration::from_secs(12), drained).await.is_err() {
             tracing::warn!("some work was cut off; it is taken up at the next start");
         }
+        self.starts.went_well();
     }
 }
 

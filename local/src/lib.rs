@@ -32,4 +32,5 @@ mod scans;
 pub mod search;
 mod sigv4;
 mod sns;
+mod starts;
 mod work;

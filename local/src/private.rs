@@ -15,8 +15,8 @@ pub(crate) const FILE_MODE: u32 = 0o600;
 pub(crate) const DIRECTORY_MODE: u32 = 0o700;
 
 /// How the names of our entries in a state directory begin.
-const STATE_ENTRIES: [&str; 7] =
-    ["lock", "folders.json", "sealing.key", "access.key", "dynamodb.sqlite", "sns.sqlite", "s3"];
+const STATE_ENTRIES: [&str; 8] =
+    ["lock", "folders.json", "sealing.key", "access.key", "starts", "dynamodb.sqlite", "sns.sqlite", "s3"];
 
 /// A private file without a name that others would look for; it is removed
 /// unless it is persisted.

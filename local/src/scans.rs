@@ -50,6 +50,11 @@ impl Scans {
         Self { ctx, stop, running: Arc::default(), waiting: Arc::default() }
     }
 
+    /// Whether no scan is under way.
+    pub(crate) fn are_idle(&self) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Drives a run in the background, unless it is driven already.
     pub fn spawn(&self, run: &str) {
         let (this, run) = (self.clone(), run.to_owned());

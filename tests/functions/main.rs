@@ -2,6 +2,8 @@
 //! of the local cloud, with the sample events of `events/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod deaths;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

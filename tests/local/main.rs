@@ -17,6 +17,7 @@ mod bindings;
 mod coverage;
 mod crash;
 mod datasets;
+mod deaths;
 mod endpoints;
 mod files;
 mod folders;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use dynoxide::Database;
 use mediadex_core::ledger::read_rows;
 use mediadex_core::model::ObjectUri;
-use mediadex_core::simulation;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use serde_json::{Value, json};
@@ -189,11 +188,8 @@ async fn live(seed: u64, database: &Database) -> Result<(), String> {
 #[test]
 fn tags_and_storage_classes_do_not_go_stale() {
     for seed in 0..WORLDS {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let database = Database::memory().unwrap();
-        let result = runtime.block_on(Box::pin(live(seed, &database)));
-        simulation::leave();
+        let result = crate::play(live(seed, &database));
         assert!(result.is_ok(), "seed {seed}: {result:?}");
     }
 }

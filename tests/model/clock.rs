@@ -6,7 +6,6 @@ use dynoxide::Database;
 use mediadex_core::Config;
 use mediadex_core::ingest::{Due, on_schedule};
 use mediadex_core::model::BindingState;
-use mediadex_core::simulation;
 use serde_json::{Value, json};
 
 use crate::bucket::Bucket;
@@ -21,9 +20,7 @@ pub(crate) fn in_world_with<T>(
     change: impl FnOnce(&mut Config),
     test: impl AsyncFnOnce(&mut World) -> T,
 ) -> T {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let result = runtime.block_on(Box::pin(async {
+    crate::play(async {
         let database = Database::memory().unwrap();
         let mut world = World::new(1, &database, None, change).await;
         mediadex_core::state::create_tables(&world.ctx.db).await.unwrap();
@@ -34,9 +31,7 @@ pub(crate) fn in_world_with<T>(
         world.must("CreateProject", json!({"ProjectName": PROJECT})).await;
         world.must("CreateDataset", json!({"ProjectName": PROJECT, "DatasetName": "d"})).await;
         test(&mut world).await
-    }));
-    simulation::leave();
-    result
+    })
 }
 
 pub(crate) fn put(world: &World, key: &str) -> crate::bucket::Sent {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use dynoxide::Database;
 use mediadex_core::ledger::{Row, Status, read_rows};
 use mediadex_core::model::{ObjectUri, Timestamp};
-use mediadex_core::simulation::{self, Safeguard};
+use mediadex_core::simulation::Safeguard;
 use mediadex_core::state::{Dataset, Run, RunKind};
 use rand::Rng;
 use rand::seq::{IndexedRandom, IteratorRandom};
@@ -49,11 +49,7 @@ struct Guarded<'a> {
 
 /// Runs a seed. The error says what is wrong.
 pub(crate) fn run(seed: u64, database: &Database, off: Option<Safeguard>) -> Result<(), String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let result = runtime.block_on(Box::pin(live(seed, database, off)));
-    simulation::leave();
-    result
+    crate::play(live(seed, database, off))
 }
 
 async fn live(seed: u64, database: &Database, off: Option<Safeguard>) -> Result<(), String> {

@@ -62,16 +62,22 @@ fn runs_of(play: Play, from: u64, number: u64, off: Option<Safeguard>, enough: u
     failed.into_inner().unwrap()
 }
 
+/// Runs what happens in a world, by the world's own clock.
+pub(crate) fn play<T>(world: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let result = runtime.block_on(Box::pin(world));
+    mediadex_core::simulation::leave();
+    result
+}
+
 /// An empty store with the tables.
 fn database() -> Database {
     let database = Database::memory().unwrap();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    play(async {
         let world = world::World::new(0, &database, None, |_| {}).await;
         mediadex_core::state::create_tables(&world.ctx.db).await.unwrap();
     });
-    mediadex_core::simulation::leave();
     database
 }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use dynoxide::Database;
 use mediadex_core::Code;
 use mediadex_core::operation::OPERATIONS;
-use mediadex_core::simulation;
 use serde_json::{Value, json};
 
 use crate::aws::{FAULTS, Fault, Plan};
@@ -174,9 +173,7 @@ struct Ran {
 /// Runs an operation in a fresh world, where calls meet `plan` from its first
 /// call on; with `again`, once more without faults if it fails.
 fn run(name: &str, plan: impl Fn(u64) -> Plan, again: bool) -> Ran {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let ran = runtime.block_on(Box::pin(async {
+    crate::play(async {
         let database = Database::memory().unwrap();
         let (mut world, task) = prepare(&database).await;
         let mut params = params(name);
@@ -208,9 +205,7 @@ fn run(name: &str, plan: impl Fn(u64) -> Plan, again: bool) -> Ran {
         assert!(world.stuck.lock().unwrap().is_empty(), "{name}: a scan came to no end");
         let messages = world.services.wires.lock().unwrap().messages.len();
         Ran { error, calls, after: snapshot(&world), messages }
-    }));
-    simulation::leave();
-    ran
+    })
 }
 
 fn difference(want: &BTreeSet<String>, got: &BTreeSet<String>) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dynoxide::Database;
 use mediadex_core::ledger::{Row, Status, read_rows};
 use mediadex_core::model::ObjectUri;
-use mediadex_core::simulation::{self, Safeguard};
+use mediadex_core::simulation::Safeguard;
 use mediadex_core::state::Dataset;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -83,11 +83,7 @@ fn names(dataset: &str) -> Value {
 
 /// Runs a seed. The error says what is wrong in the end.
 pub(crate) fn run(seed: u64, database: &Database, off: Option<Safeguard>) -> Result<(), String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let result = runtime.block_on(Box::pin(live(seed, database, off)));
-    simulation::leave();
-    result
+    crate::play(live(seed, database, off))
 }
 
 async fn live(seed: u64, database: &Database, off: Option<Safeguard>) -> Result<(), String> {

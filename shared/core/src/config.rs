@@ -74,6 +74,8 @@ pub struct Config {
     pub extraction: mediadex_media::Limits,
     /// Whether the S3 client addresses buckets by path.
     pub s3_path_style: bool,
+    /// For tests: the reader ends the process at objects whose key ends so.
+    pub abort_on: Option<String>,
 }
 
 /// Without the secret.
@@ -121,6 +123,7 @@ impl Default for Config {
             max_query_files: 1_000_000,
             extraction: mediadex_media::Limits::default(),
             s3_path_style: false,
+            abort_on: None,
         }
     }
 }
@@ -189,6 +192,7 @@ impl Config {
             max_query_files: number("MEDIADEX_MAX_QUERY_FILES", base.max_query_files).max(0),
             extraction: extraction_limits(),
             s3_path_style: text("MEDIADEX_S3_PATH_STYLE").is_some() || text("AWS_ENDPOINT_URL_S3").is_some(),
+            abort_on: text("MEDIADEX_ABORT_ON"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every operation gets: clients, configuration and counters, built once
 //! per process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
@@ -29,6 +30,15 @@ pub struct Context {
     services: Arc<Services>,
     keys: Arc<OnceLock<Keys>>,
     listings: Option<Arc<dyn Listings>>,
+    care: Arc<Care>,
+}
+
+/// How objects are read after the process ended while it read some.
+#[derive(Default)]
+struct Care {
+    is_on: AtomicBool,
+    /// Held while an object is read that may end the process.
+    alone: tokio::sync::Mutex<()>,
 }
 
 /// What the server of the buckets knows of their listings.
@@ -94,7 +104,15 @@ impl Context {
         let usage = Arc::new(Usage::default());
         let config = Arc::new(config);
         let db = Db::new(dynamodb, &config, Arc::clone(&usage));
-        Self { config, db, usage, services: Arc::new(services), keys: Arc::default(), listings: None }
+        Self {
+            config,
+            db,
+            usage,
+            services: Arc::new(services),
+            keys: Arc::default(),
+            listings: None,
+            care: Arc::default(),
+        }
     }
 
     /// The same context with these access keys.
@@ -119,6 +137,22 @@ impl Context {
     /// not listed says nothing then.
     pub(crate) fn listing_hides(&self, bucket: &str, key: &str) -> bool {
         self.listings.as_ref().is_some_and(|listings| listings.hides(bucket, key))
+    }
+
+    /// Has all objects read one at a time, each noted before, or no longer: for a
+    /// process whose predecessors ended without being told to.
+    pub fn set_careful(&self, is_on: bool) {
+        self.care.is_on.store(is_on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_careful(&self) -> bool {
+        self.care.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Held by those who read an object that may end the process, so that it is
+    /// known which one did.
+    pub(crate) fn alone(&self) -> &tokio::sync::Mutex<()> {
+        &self.care.alone
     }
 
     /// The same context with counters of its own, which count into those of

@@ -1,26 +1,12 @@
 // Starts `mediadex up`, and calls what no SDK has.
 
-import { spawn } from 'node:child_process';
 import { createHash, createHmac, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+
+import { launch } from '../../support/launch.mjs';
 
 export const ACCESS_KEY_ID = 'sdk-tests';
 export const ACCESS_KEY_SECRET = 'sdk-tests-secret';
 const REGION = 'us-east-1';
-const START_MILLIS = 60_000;
-
-// The program under test: MEDIADEX_BIN, else what cargo built last.
-function binary() {
-  if (process.env.MEDIADEX_BIN) return resolve(process.env.MEDIADEX_BIN);
-  const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-  const built = ['debug', 'release'].map((profile) => join(root, 'target', profile, 'mediadex'));
-  const found = built.find((path) => existsSync(path));
-  if (!found) throw new Error('build mediadex first (cargo build -p mediadex), or name it in MEDIADEX_BIN');
-  return found;
-}
 
 export const unique = (stem) => `${stem}-${randomUUID().slice(0, 10)}`;
 
@@ -41,37 +27,15 @@ export async function eventually(probe, millis = 20_000) {
 export class Cloud {
   static async start() {
     const cloud = new Cloud();
-    const inherited = Object.entries(process.env).filter(([name]) => !/^(AWS_|MEDIADEX_)/.test(name));
-    cloud.process = spawn(binary(), ['up', '--ephemeral', '--port', '0', '--json'], {
-      env: {
-        ...Object.fromEntries(inherited),
-        MEDIADEX_ACCESS_KEY_ID: ACCESS_KEY_ID,
-        MEDIADEX_ACCESS_KEY_SECRET: ACCESS_KEY_SECRET,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let words = '';
-    cloud.process.stderr.on('data', (data) => (words = `${words}${data}`.slice(-4000)));
-    const line = await new Promise((done, failed) => {
-      const late = setTimeout(() => failed(new Error(`mediadex did not come up:\n${words}`)), START_MILLIS);
-      cloud.process.on('error', failed);
-      cloud.process.on('exit', (code) => failed(new Error(`mediadex ended with ${code}:\n${words}`)));
-      createInterface({ input: cloud.process.stdout }).once('line', (text) => {
-        clearTimeout(late);
-        done(text);
-      });
-    });
-    cloud.ready = JSON.parse(line);
+    cloud.process = await launch({ id: ACCESS_KEY_ID, secret: ACCESS_KEY_SECRET });
+    cloud.ready = cloud.process.ready;
     cloud.api = cloud.ready.api;
     cloud.token = await cloud.tokenOfTheTokenCall();
     return cloud;
   }
 
   async stop() {
-    this.process.removeAllListeners('exit');
-    const ended = new Promise((done) => this.process.once('exit', done));
-    this.process.kill('SIGINT');
-    await ended;
+    await this.process.stop();
   }
 
   async tokenOfTheTokenCall() {

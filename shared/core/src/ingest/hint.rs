@@ -1,5 +1,6 @@
 //! Hints: that an object should be looked at, and what came of it.
 
+use super::object::Facts;
 use crate::error::Error;
 use crate::ledger::{Row, Source};
 use crate::model::{InputFile, ObjectUri, Timestamp};
@@ -30,6 +31,12 @@ pub struct Hint {
     pub listed: Option<Source>,
     /// How often this hint was tried before.
     pub attempt: u32,
+    /// An earlier attempt at this work may have ended the process: the object is
+    /// read alone, and noted before (see `careful.rs`).
+    pub careful: bool,
+    /// What storage says of an object that is not to be read, because it ended the
+    /// process.
+    pub avoid: Option<Box<Facts>>,
     /// When what it tells of happened, where an event said so.
     pub at: Option<Timestamp>,
 }
@@ -46,6 +53,8 @@ impl Hint {
             seen: None,
             listed: None,
             attempt: 0,
+            careful: false,
+            avoid: None,
             at: None,
         }
     }

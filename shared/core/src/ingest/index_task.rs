@@ -24,7 +24,7 @@ pub fn run_work_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<Batch
 
 async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
     if let Ok(work) = serde_json::from_value::<Work>(event.clone()) {
-        run_work(ctx, work).await?;
+        run_work(ctx, work, false).await?;
         return Ok(BatchReply::default());
     }
     let event: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(event)
@@ -33,8 +33,11 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
     for message in event.records {
         let id = message.message_id.unwrap_or_default();
         let body = message.body.unwrap_or_default();
+        // It came before: its worker may have died of one of its objects.
+        let received = message.attributes.get("ApproximateReceiveCount");
+        let careful = received.is_some_and(|count| count != "1");
         let done = match serde_json::from_str::<Work>(&body) {
-            Ok(work) => run_work(ctx, work).await,
+            Ok(work) => run_work(ctx, work, careful).await,
             Err(error) => Err(Error::internal(error)),
         };
         if let Err(error) = done {
@@ -45,9 +48,9 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
     Ok(reply)
 }
 
-async fn run_work(ctx: &Context, work: Work) -> Result<()> {
+async fn run_work(ctx: &Context, work: Work, careful: bool) -> Result<()> {
     match work {
-        Work::IndexTask { project, task_id } => run_index_task(ctx, &project, &task_id).await,
+        Work::IndexTask { project, task_id } => index(ctx, &project, &task_id, careful).await,
         Work::Scan { .. } | Work::TakeUp { .. } => {
             Err(Error::invalid_argument("this function does index tasks; scans are the function scan's work"))
         }
@@ -58,6 +61,10 @@ async fn run_work(ctx: &Context, work: Work) -> Result<()> {
 /// result, marks the task finished. Doing it twice does no harm; the
 /// completion message may then come twice, but is never lost.
 pub async fn run_index_task(ctx: &Context, project: &str, task_id: &str) -> Result<()> {
+    index(ctx, project, task_id, false).await
+}
+
+async fn index(ctx: &Context, project: &str, task_id: &str, careful: bool) -> Result<()> {
     let mut task = match ctx.db.task(project, task_id).await {
         Ok(task) => task,
         // Seven days old, or its project is gone: there is nothing to do.
@@ -68,7 +75,7 @@ pub async fn run_index_task(ctx: &Context, project: &str, task_id: &str) -> Resu
         return Ok(());
     }
     let results = match target_of(ctx, &task).await {
-        Ok(target) => index_files(ctx, &target, &task.files).await,
+        Ok(target) => index_files(ctx, &target, &task.files, careful).await,
         Err(error) if error.is_transient() => return Err(error),
         Err(error) => task.files.iter().map(|_| Err(error.to_string())).collect(),
     };
@@ -139,15 +146,14 @@ async fn index_files(
     ctx: &Context,
     target: &Target,
     files: &[InputFile],
+    careful: bool,
 ) -> Vec<std::result::Result<(), String>> {
     let mut results: Vec<Option<std::result::Result<(), String>>> = files.iter().map(|_| None).collect();
     let mut open: Vec<(usize, Hint)> = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         match ObjectUri::parse("URI", &file.uri) {
             Ok(uri) => {
-                let mut hint = Hint::new(uri);
-                hint.manual = Some(file.clone());
-                open.push((index, hint));
+                open.push((index, Hint { manual: Some(file.clone()), careful, ..Hint::new(uri) }));
             }
             Err(error) => {
                 if let Some(place) = results.get_mut(index) {

@@ -2,6 +2,7 @@
 //! events, scans and manual calls.
 
 mod attributes;
+mod careful;
 mod envelope;
 mod estimate;
 mod events;

@@ -157,7 +157,8 @@ fn named(part: &Value) -> Result<(&str, &Value, &str), &'static str> {
 
 fn hint(kind: Kind, uri: ObjectUri, object: &Value, at: Option<Timestamp>, attempt: u32) -> Hint {
     let text = |name: &str| object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let mut hint = Hint { at, attempt, attributes: kind == Kind::Attributes, ..Hint::new(uri) };
+    let attributes = kind == Kind::Attributes;
+    let mut hint = Hint { at, attempt, careful: attempt > 0, attributes, ..Hint::new(uri) };
     if kind != Kind::Content {
         return hint;
     }

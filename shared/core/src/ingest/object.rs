@@ -12,6 +12,7 @@ use mediadex_media::{Extraction, Features, HEAD_BYTES, ObjectInfo, Record, Step}
 use serde_json::{Map, Value};
 
 use super::attributes::{Tags, put_tags, read_tags};
+use super::careful;
 use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{STANDARD, Source};
@@ -185,6 +186,7 @@ async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<
         content_type: facts.content_type.as_deref(),
         name: &name,
     };
+    careful::abort_on_purpose(ctx, &uri.key);
     let mut extraction = Extraction::new(info, features, ctx.config.extraction.clone());
     extraction.supply(0, head);
     loop {
@@ -321,7 +323,7 @@ async fn refused(
 }
 
 /// Reads the facts alone, without the tags; the error is what the reading ends with.
-async fn head(ctx: &Context, uri: &ObjectUri) -> Result<Facts, Fetched> {
+pub(super) async fn head(ctx: &Context, uri: &ObjectUri) -> Result<Facts, Fetched> {
     let reply = ctx.s3().head_object().bucket(&uri.bucket).key(&uri.key).send().await;
     ctx.usage.s3_head();
     let output = match reply {

@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use super::attributes::replace;
+use super::careful;
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, describe, fetch, read_attributes};
 use crate::context::Context;
@@ -77,7 +78,11 @@ enum Decision {
 /// The future is boxed: it is deep, and part of every entry point.
 pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> BoxFuture<'a, Vec<Outcome>> {
     Box::pin(async move {
-        let outcomes = work_off(ctx, target, hints).await;
+        let outcomes = if ctx.is_careful() || hints.iter().any(|hint| hint.careful) {
+            careful::one_by_one(ctx, target, hints).await
+        } else {
+            work_off(ctx, target, hints).await
+        };
         let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
         ctx.usage.indexed(count(|outcome| matches!(outcome, Outcome::Indexed)));
         ctx.usage.failed(count(|outcome| {
@@ -87,7 +92,8 @@ pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> 
     })
 }
 
-async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
+/// Processes hints together, without the care that objects may need.
+pub(super) async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
     let count = hints.len();
     let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
     let (mut open, follows) = merge(hints);
@@ -154,6 +160,7 @@ fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
                     };
                     first.attempt = first.attempt.max(hint.attempt);
                     first.attributes |= hint.attributes;
+                    first.avoid = first.avoid.take().or(hint.avoid);
                     first.is_guess &= hint.is_guess;
                 }
             }
@@ -307,6 +314,11 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
     {
         return Decision::Settled(Outcome::Stale);
     }
+    match careful::avoided(ctx, target, hint, row.as_ref()).await {
+        Err(error) => return Decision::Settled(Outcome::Failed(error)),
+        Ok(Some(facts)) => return avoid(target, hint, row, facts),
+        Ok(None) => {}
+    }
     // A manual call has the object read again; so has a row that failed before.
     let known = row
         .as_ref()
@@ -366,6 +378,23 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             unreadable(target, hint, row, now, None, &why, Outcome::GivenUp(why.clone()))
         }
     }
+}
+
+/// An object that is not read, because that ends the process. A row that says so of
+/// the same content stays as it is.
+fn avoid(target: &Target, hint: &Hint, row: Option<Row>, facts: Facts) -> Decision {
+    let then = careful::outcome(hint);
+    let says_so = row.as_ref().is_some_and(|row| {
+        row.status == Status::Live
+            && row.failed_attempts.is_some()
+            && row.source.as_ref().is_some_and(|source| source.same_object(&facts.source))
+            && !is_later(hint.seq.as_deref(), row.seq.as_deref())
+    });
+    if says_so && hint.manual.is_none() {
+        return Decision::Settled(then);
+    }
+    tracing::error!(uri = %hint.uri, reason = careful::REASON, "an object is left out");
+    unreadable(target, hint, row, Timestamp::now(), Some(facts), careful::REASON, then)
 }
 
 /// The content is what the row describes: the record is kept, and what storage

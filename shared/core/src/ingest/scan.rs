@@ -240,9 +240,13 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
             segment.missing_upto = page.upto.clone().unwrap_or_default();
         }
         hints.extend(difference.hints);
+        // This page was begun before and has not ended: an object in it may be why.
+        let careful = segment.tries > 1;
+        hints.iter_mut().for_each(|hint| hint.careful = careful);
         if !work_off(ctx, &target, hints, &mut segment).await? {
             return stop(ctx, run).await;
         }
+        segment.tries = 0;
         match &page.upto {
             Some(upto) if *upto != segment.end => segment.checkpoint = upto.clone(),
             _ => segment.done = true,

@@ -12,10 +12,12 @@
 //! | `ttl` | when a tombstone is forgotten |
 
 use std::collections::HashMap;
+use std::fmt;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::row::{Origin, Row, STANDARD, Source, Status, UserFields};
 use crate::error::{Error, Result};
@@ -23,9 +25,10 @@ use crate::error::{Error, Result};
 type Item = HashMap<String, AttributeValue>;
 
 /// Status, origin, created, updated (after created), source, sequencer, failed
-/// attempts, storage class (empty: `STANDARD`). New members go to the end, so
-/// that the heads of older versions are still read.
-#[derive(Debug, Serialize, Deserialize)]
+/// attempts, storage class (empty: `STANDARD`). New members go to the end: heads
+/// of older versions have fewer, and those of newer ones have more, which are
+/// skipped, so that two versions work while functions are replaced.
+#[derive(Debug, Serialize)]
 struct Head(
     Status,
     Origin,
@@ -33,9 +36,41 @@ struct Head(
     i64,
     Option<(String, i64, i64, Option<String>)>,
     Option<String>,
-    #[serde(default)] Option<u32>,
-    #[serde(default)] Option<String>,
+    Option<u32>,
+    Option<String>,
 );
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(HeadVisitor)
+    }
+}
+
+struct HeadVisitor;
+
+impl<'de> Visitor<'de> for HeadVisitor {
+    type Value = Head;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the head of a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Head, A::Error> {
+        let short = |length| A::Error::invalid_length(length, &"six members or more");
+        let head = Head(
+            seq.next_element()?.ok_or_else(|| short(0))?,
+            seq.next_element()?.ok_or_else(|| short(1))?,
+            seq.next_element()?.ok_or_else(|| short(2))?,
+            seq.next_element()?.ok_or_else(|| short(3))?,
+            seq.next_element()?.ok_or_else(|| short(4))?,
+            seq.next_element()?.ok_or_else(|| short(5))?,
+            seq.next_element()?.flatten(),
+            seq.next_element()?.flatten(),
+        );
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(head)
+    }
+}
 
 impl Row {
     /// The row as an item of the files table.
@@ -212,6 +247,8 @@ mod tests {
             (r#"["l","a",1,2,["e",3,4,null],"0A",5]"#, Some(5), None),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,"GLACIER"]"#, None, Some("GLACIER")),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,""]"#, None, Some(STANDARD)),
+            // Of a later version.
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",{"new":[1]},"newer"]"#, Some(5), Some(STANDARD)),
         ];
         for (stored, failed_attempts, class) in table {
             let mut item = row().to_item().unwrap();

@@ -2,6 +2,7 @@
 //! Each submodule owns the items of one kind, their keys and their invariants.
 
 mod access_key;
+mod attempts;
 mod binding;
 mod budget;
 mod counters;

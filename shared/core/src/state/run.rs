@@ -182,6 +182,9 @@ pub struct Segment {
     pub failed: i64,
     /// Files that the dataset's quota had no room for.
     pub refused: i64,
+    /// How often work at it was begun since its checkpoint moved.
+    #[serde(default)]
+    pub tries: u32,
     /// Who works at it.
     pub lease: String,
     /// Until when, in epoch milliseconds.
@@ -255,6 +258,7 @@ impl Segment {
             taken: 0,
             failed: 0,
             refused: 0,
+            tries: 0,
             lease: String::new(),
             lease_until: 0,
             ttl: ttl_in_days(30),
@@ -304,18 +308,26 @@ impl Db {
     /// Has a run that was walked to its end planned for another walk. Where the run
     /// moved on meanwhile, nothing is changed.
     pub async fn walk_again(&self, run: &Run, stage: Stage, before: Totals) -> Result<()> {
-        let next = run.next_walk(stage, before);
-        let put = self
-            .client
-            .put_item()
+        let put = self.put_next_walk(run, &run.next_walk(stage, before))?;
+        match self.transact_again(vec![TransactWriteItem::builder().put(put).build()]).await {
+            Err(TransactError::Cancelled(_)) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// The write of a run that is to be walked once more, if it is still at the walk
+    /// that came to its end.
+    fn put_next_walk(&self, run: &Run, next: &Run) -> Result<Put> {
+        Put::builder()
             .table_name(self.state_table())
-            .set_item(Some(to_item(&next)?))
+            .set_item(Some(to_item(next)?))
             .condition_expression("#status = :planned AND #plan = :plan")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#plan", "plan")
             .expression_attribute_values(":planned", status_value(RunStatus::Planned)?)
-            .expression_attribute_values(":plan", s(&run.plan));
-        self.put_if(put).await.map(|_| ())
+            .expression_attribute_values(":plan", s(&run.plan))
+            .build()
+            .map_err(Error::internal)
     }
 
     /// Grants a run the removal of `files` and stores the binding's budget, which was
@@ -330,16 +342,7 @@ impl Db {
         (seen, budget): (Option<&Budget>, &Budget),
     ) -> Result<bool> {
         let next = Run { granted: files, ..run.next_walk(Stage::Remove, before) };
-        let put = Put::builder()
-            .table_name(self.state_table())
-            .set_item(Some(to_item(&next)?))
-            .condition_expression("#status = :planned AND #plan = :plan")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#plan", "plan")
-            .expression_attribute_values(":planned", status_value(RunStatus::Planned)?)
-            .expression_attribute_values(":plan", s(&run.plan))
-            .build()
-            .map_err(Error::internal)?;
+        let put = self.put_next_walk(run, &next)?;
         let actions = vec![
             TransactWriteItem::builder().put(put).build(),
             TransactWriteItem::builder().put(self.put_budget(seen, budget)?).build(),
@@ -438,10 +441,11 @@ impl Db {
             .update_item()
             .table_name(self.state_table())
             .set_key(Some(key(pk(&run.run), segment_sk(&run.plan, index))))
-            .update_expression("SET lease = :me, lease_until = :until")
+            .update_expression("SET lease = :me, lease_until = :until ADD tries :one")
             .condition_expression("attribute_exists(PK) AND (lease = :me OR lease_until < :now)")
             .expression_attribute_values(":me", s(holder))
             .expression_attribute_values(":until", n(now + seconds * 1000))
+            .expression_attribute_values(":one", n(1))
             // Without the safeguard every lease has always run out.
             .expression_attribute_values(":now", n(if is_off(Safeguard::Lease) { i64::MAX } else { now }));
         self.update_if(update).await?.map(from_item).transpose()
