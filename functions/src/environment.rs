@@ -39,7 +39,7 @@ pub(crate) fn sdk_config() -> SdkConfig {
         .region(region.map(Region::new))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .retry_config(retries)
-        .http_client(crate::http::client())
+        .http_client(mediadex_https::client())
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new());
     config.set_service_config(Some(Variables));

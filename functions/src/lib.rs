@@ -4,7 +4,6 @@
 //! call's error (`panic = "unwind"`), not the end of the process.
 
 mod environment;
-mod http;
 
 use std::time::Instant;
 

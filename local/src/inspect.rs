@@ -217,7 +217,11 @@ async fn objects(target: &str) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<It
     if bucket.is_empty() {
         bail!("{target} names no bucket");
     }
-    let ctx = Context::new(sdk_config().await, Config::from_env());
+    let sdk = sdk_config(mediadex_https::client()).await;
+    if sdk.region().is_none() {
+        bail!("set AWS_REGION: the region of the bucket of {target}");
+    }
+    let ctx = Context::new(sdk, Config::from_env());
     let mut keys = Vec::new();
     if !key.is_empty() && !key.ends_with('/') {
         keys.push(key.to_owned());

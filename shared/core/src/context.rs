@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::HttpClient;
 
 use crate::config::Config;
 use crate::dispatch::Dispatch;
@@ -13,9 +14,10 @@ use crate::state::Db;
 use crate::usage::Usage;
 
 /// The SDK configuration of the environment: credentials, region and endpoints
-/// (`AWS_ENDPOINT_URL_S3` and so on) in the ways of every AWS SDK.
-pub async fn sdk_config() -> SdkConfig {
-    aws_config::defaults(aws_config::BehaviorVersion::latest()).load().await
+/// (`AWS_ENDPOINT_URL_S3` and so on) in the ways of every AWS SDK. The SDK is built
+/// without an HTTP client of its own.
+pub async fn sdk_config(http: impl HttpClient + 'static) -> SdkConfig {
+    aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(http).load().await
 }
 
 /// The surroundings of an operation. Cheap to clone.

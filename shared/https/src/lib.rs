@@ -1,6 +1,6 @@
-//! The HTTP client of the SDK in a function: HTTP/1.1 over TLS, which is all
-//! that the services speak. The SDK's own client has HTTP/2 and proxies as
-//! well, a tenth of what a function may weigh.
+//! The HTTP client of the SDK in functions and in the command line: HTTP/1.1 over
+//! TLS, which is all that the services speak. The SDK's own client has HTTP/2 and
+//! proxies as well, a tenth of what a function may weigh.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ use tower_service::Service;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// A client with one pool of connections, for all services.
-pub(crate) fn client() -> SharedHttpClient {
+pub fn client() -> SharedHttpClient {
     SharedHttpClient::new(Https {
         roots: system_roots,
         connect_timeout: CONNECT_TIMEOUT,
