@@ -27,8 +27,12 @@ pub struct Limits {
     pub body: Duration,
     /// Bytes of a body that allow another second of waiting.
     pub bytes_per_second: u64,
-    /// How long a client that was refused may take to read why.
+    /// How long a client that was refused, and sends nothing any more, may take to
+    /// read why.
     pub linger: Duration,
+    /// How long one may go on sending: some clients read no answer before they
+    /// have sent their whole body.
+    pub drain: Duration,
     /// How long requests under way may take once the endpoint is told to stop.
     pub shutdown: Duration,
 }
@@ -42,6 +46,7 @@ impl Default for Limits {
             body: Duration::from_secs(10),
             bytes_per_second: 1024,
             linger: Duration::from_secs(2),
+            drain: Duration::from_secs(30),
             shutdown: Duration::from_secs(10),
         }
     }

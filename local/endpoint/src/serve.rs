@@ -171,7 +171,7 @@ pub async fn serve<H: Handler>(
             turn_away(socket, &port.handler);
             continue;
         };
-        let socket = Socket::new(socket, port.handler.clone(), Arc::clone(&state), limits.linger);
+        let socket = Socket::new(socket, port.handler.clone(), Arc::clone(&state), Arc::clone(&limits));
         let (served, serving) = (Arc::clone(&port), Arc::clone(&state));
         let service = service_fn(move |request| {
             let (port, state) = (Arc::clone(&served), Arc::clone(&serving));

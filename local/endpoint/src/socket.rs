@@ -10,15 +10,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::Refusal;
-use crate::connection::{Phase, State};
+use crate::connection::{Limits, Phase, State};
 use crate::serve::Handler;
 
 /// Bytes that are read at once of what is dropped.
@@ -28,15 +27,19 @@ pub(crate) struct Socket<H> {
     stream: TcpStream,
     handler: H,
     state: Arc<State>,
-    linger: Duration,
+    limits: Arc<Limits>,
     /// What is still to be written instead of the library's refusal.
     late: Vec<u8>,
     was_refused: bool,
     lingering: Option<Lingering>,
 }
 
+/// The end of a connection whose client may still be sending.
 struct Lingering {
-    end: Pin<Box<Sleep>>,
+    /// When it ends, if nothing more comes.
+    quiet: Pin<Box<Sleep>>,
+    /// When it ends in any case.
+    end: Instant,
     scratch: Vec<u8>,
 }
 
@@ -73,8 +76,8 @@ pub(crate) fn last_answer(answer: Response<String>) -> Vec<u8> {
 }
 
 impl<H: Handler> Socket<H> {
-    pub(crate) fn new(stream: TcpStream, handler: H, state: Arc<State>, linger: Duration) -> Self {
-        Self { stream, handler, state, linger, late: Vec::new(), was_refused: false, lingering: None }
+    pub(crate) fn new(stream: TcpStream, handler: H, state: Arc<State>, limits: Arc<Limits>) -> Self {
+        Self { stream, handler, state, limits, late: Vec::new(), was_refused: false, lingering: None }
     }
 
     fn write_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -155,14 +158,19 @@ impl<H: Handler> AsyncWrite for Socket<H> {
         }
         // What the client is still sending is read and dropped: closed with
         // unread bytes, a connection is reset and the answer lost.
+        let limits = &this.limits;
         let lingering = this.lingering.get_or_insert_with(|| Lingering {
-            end: Box::pin(tokio::time::sleep(this.linger)),
+            quiet: Box::pin(tokio::time::sleep(limits.linger)),
+            end: Instant::now() + limits.drain,
             scratch: vec![0; SCRATCH],
         });
-        while lingering.end.as_mut().poll(cx).is_pending() {
+        while lingering.quiet.as_mut().poll(cx).is_pending() {
             let mut read = ReadBuf::new(&mut lingering.scratch);
             match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut read)) {
-                Ok(()) if !read.filled().is_empty() => {}
+                Ok(()) if !read.filled().is_empty() => {
+                    let until = (Instant::now() + limits.linger).min(lingering.end);
+                    lingering.quiet.as_mut().reset(until);
+                }
                 _ => break,
             }
         }

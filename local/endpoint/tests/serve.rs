@@ -162,10 +162,33 @@ async fn a_client_that_sends_a_large_body_reads_why_it_is_refused() {
     }
 }
 
+/// As OkHttp does: the whole body first, and then the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_sends_for_longer_than_the_linger_reads_why_it_is_refused() {
+    let limits = Limits { linger: Duration::from_millis(200), ..Limits::default() };
+    let served = Served::start(limits).await;
+    for length in ["content-length: 2000000", "transfer-encoding: chunked"] {
+        let mut stream = served.connect().await;
+        let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for part in 0..20 {
+            // A second in all.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let body = "x".repeat(100_000);
+            let bytes = if length.ends_with("chunked") { format!("186a0\r\n{body}\r\n") } else { body };
+            let sent = stream.write_all(bytes.as_bytes()).await;
+            assert!(sent.is_ok(), "{length}: part {part} cannot be sent: {sent:?}");
+        }
+        let got = rest(&mut stream).await;
+        assert!(got.starts_with("HTTP/1.1 413 "), "{length}: {got}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_clients_are_cut_off() {
     let short = Duration::from_millis(200);
-    let limits = Limits { head: short, idle: short, body: short, linger: short, ..Limits::default() };
+    let limits =
+        Limits { head: short, idle: short, body: short, linger: short, drain: short, ..Limits::default() };
     let served = Served::start(limits).await;
     // Nothing, half of a head, a request and then nothing.
     assert_eq!(served.ask(b"").await, "");
