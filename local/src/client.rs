@@ -47,39 +47,53 @@ impl std::fmt::Debug for Api {
 #[derive(Args, Clone)]
 struct Key {
     /// Access key id; by default that of the `mediadex up` at the endpoint.
-    #[arg(long = "access-key-id", env = "MEDIADEX_ACCESS_KEY_ID", hide_env_values = true)]
-    id: Option<String>,
+    #[arg(long, global = true, env = "MEDIADEX_ACCESS_KEY_ID", hide_env_values = true)]
+    access_key_id: Option<String>,
     /// Its secret.
-    #[arg(long = "access-key-secret", env = "MEDIADEX_ACCESS_KEY_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    #[arg(long, global = true, env = "MEDIADEX_ACCESS_KEY_SECRET", hide_env_values = true)]
+    access_key_secret: Option<String>,
     /// A file whose only line is its secret, which then is in no process list.
-    #[arg(long = "access-key-secret-file", value_name = "FILE")]
-    secret_file: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE")]
+    access_key_secret_file: Option<PathBuf>,
     /// The security token of a temporary key.
-    #[arg(long = "security-token", env = "MEDIADEX_SECURITY_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    #[arg(long, global = true, env = "MEDIADEX_SECURITY_TOKEN", hide_env_values = true)]
+    security_token: Option<String>,
 }
 
-/// Where the API is and the key to it, as options of the command line.
+/// Where the API is and the key to it, as options of the command line. They may
+/// stand before and behind the subcommands of a command.
 #[derive(Args, Clone)]
 pub struct Target {
-    /// The API.
-    #[arg(long, env = "MEDIADEX_ENDPOINT", default_value_t = format!("http://127.0.0.1:{DEFAULT_PORT}"))]
-    endpoint: String,
+    /// The API: by default what MEDIADEX_ENDPOINT says, else http://127.0.0.1:7300.
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint: Option<String>,
     #[command(flatten)]
     key: Key,
 }
 
 impl Target {
+    /// Takes an endpoint that stood before the command; one behind it wins.
+    pub fn stands_before(&mut self, endpoint: String) {
+        self.endpoint.get_or_insert(endpoint);
+    }
+
+    fn endpoint(&self) -> String {
+        let variable = || std::env::var("MEDIADEX_ENDPOINT").ok();
+        let said = self.endpoint.clone().or_else(variable).filter(|text| !text.is_empty());
+        said.unwrap_or_else(|| format!("http://127.0.0.1:{DEFAULT_PORT}"))
+    }
+
     /// The client, with the key that was given, else the one that `mediadex up`
     /// recorded for the endpoint.
     ///
     /// # Errors
     /// When there is neither, or a part of a key is given without the rest.
     pub fn api(&self) -> anyhow::Result<Api> {
+        let endpoint = self.endpoint();
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let (id, security_token) = (given(&self.key.id), given(&self.key.token));
-        let source = KeySource::choose(id, self.key.secret_file.as_deref(), given(&self.key.secret))?;
+        let (id, security_token) = (given(&self.key.access_key_id), given(&self.key.security_token));
+        let secret = given(&self.key.access_key_secret);
+        let source = KeySource::choose(id, self.key.access_key_secret_file.as_deref(), secret)?;
         let (key, found_in) = match source {
             KeySource::Given { key, .. } => (key, None),
             KeySource::StateDirectory if security_token.is_some() => {
@@ -89,17 +103,11 @@ impl Target {
                 )
             }
             KeySource::StateDirectory => {
-                let (key, file) = endpoints::find(&endpoints::directory()?, &self.endpoint)?;
+                let (key, file) = endpoints::find(&endpoints::directory()?, &endpoint)?;
                 (key, Some(file))
             }
         };
-        Ok(Api {
-            endpoint: self.endpoint.clone(),
-            access_key_id: key.id,
-            access_key_secret: key.secret,
-            security_token,
-            found_in,
-        })
+        Ok(Api { endpoint, access_key_id: key.id, access_key_secret: key.secret, security_token, found_in })
     }
 }
 

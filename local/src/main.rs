@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use mediadex::access_key::KeySource;
 use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, StateDir, local_config};
@@ -22,8 +23,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "mediadex", version)]
 struct Cli {
+    /// The API, for the commands that call it; it may also follow the command.
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Command {
+    /// Where the command's API is; `None` for one that calls none.
+    fn target(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Call(call) => Some(&mut call.target),
+            Self::Find(find) => Some(find.target()),
+            Self::Keys(keys) => Some(&mut keys.target),
+            Self::Redrive(redrive) => Some(&mut redrive.target),
+            Self::Resume(resume) => Some(&mut resume.target),
+            Self::Up(_) | Self::Inspect(_) | Self::Cost(_) | Self::Load(_) | Self::Bench(_) => None,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -133,7 +151,14 @@ struct Resume {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    if let Some(endpoint) = cli.endpoint.take() {
+        let Some(target) = cli.command.target() else {
+            let error = "--endpoint is for the commands that call the API: call, find, keys, redrive, resume";
+            Cli::command().error(ErrorKind::ArgumentConflict, error).exit();
+        };
+        target.stands_before(endpoint);
+    }
     // Before there are threads, which share it: all files in the state directory
     // are private, also those that libraries create.
     let umask = match &cli.command {
@@ -141,7 +166,9 @@ fn main() -> ExitCode {
         _ => None,
     };
     let level = match &cli.command {
-        Command::Up(_) => "error,mediadex=warn,mediadex_core=warn,mediadex_s3=warn",
+        // The protocol crate calls the mistakes of clients errors; what goes wrong
+        // within the store, mediadex_s3 says itself.
+        Command::Up(_) => "error,s3s=off,mediadex=warn,mediadex_core=warn,mediadex_s3=warn",
         _ => "error",
     };
     mediadex_core::telemetry::init_plain(level);

@@ -49,6 +49,13 @@ pub struct Find {
     target: Target,
 }
 
+impl Find {
+    /// Where the API is.
+    pub fn target(&mut self) -> &mut Target {
+        &mut self.target
+    }
+}
+
 /// Read units, calls of the store and milliseconds, over all pages.
 #[derive(Default)]
 struct Cost {

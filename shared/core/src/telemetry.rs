@@ -1,6 +1,7 @@
 //! Logs: JSON lines in the cloud, plain lines for people; and metrics, which
 //! are lines of the log in a form that CloudWatch reads.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -26,9 +27,11 @@ pub fn init_json() {
 }
 
 /// Sends plain lines to stderr, `default` being the level where `MEDIADEX_LOG`
-/// says nothing.
+/// says nothing. They are coloured for a terminal alone.
 pub fn init_plain(default: &str) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let is_coloured =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_coloured);
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter(default))).try_init();
 }
 
