@@ -93,7 +93,7 @@ async fn a_copy_onto_itself_changes_storage_class_tags_and_headers() {
             local.put("bucket", "b.txt", format!("text {number}").as_bytes()).await;
             local
                 .until("it is indexed", || async {
-                    (file(&local, "b.txt").await["OSSStorageClass"] == json!("STANDARD")).then_some(())
+                    (file(&local, "b.txt").await["OSSStorageClass"] == json!("Standard")).then_some(())
                 })
                 .await;
             copy(class.clone()).send().await.unwrap();

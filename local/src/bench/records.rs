@@ -81,7 +81,7 @@ pub(super) fn change(dataset: &Dataset, number: u64) -> anyhow::Result<Change> {
     if random.below(4) == 0 {
         let labels = json!({"URI": uri.to_string(), "CustomLabels": {
             "album": format!("album-{}", random.below(2000)), "category": random.pick(WORDS)}});
-        row.user.merge(&serde_json::from_value::<InputFile>(labels)?);
+        row.user.merge(&serde_json::from_value::<InputFile>(labels)?, None);
     }
     row.set_metadata(&record).map_err(|error| anyhow::anyhow!(error.internal_text()))?;
     Ok(Change { old: None, new: row })

@@ -7,6 +7,9 @@
 //! Cloud's common error codes.
 
 use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
 
 /// What went wrong, as clients see it. The variants are the rows of the
 /// catalogue: [`Code::status`] and the constructors on [`Error`] are the only
@@ -33,6 +36,8 @@ pub enum Code {
     ResourceNotEmpty,
     /// The action is not in the catalogue of operations.
     ActionNotFound,
+    /// IMM has the operation, and this product does not.
+    OperationNotSupported,
     /// The request names another API version.
     InvalidVersion,
     /// No credentials were sent at all.
@@ -93,6 +98,7 @@ impl Code {
             Self::StatusConflict => "StatusConflict".into(),
             Self::ResourceNotEmpty => "ResourceNotEmpty".into(),
             Self::ActionNotFound => "InvalidAction.NotFound".into(),
+            Self::OperationNotSupported => "OperationNotSupported".into(),
             Self::InvalidVersion => "InvalidVersion".into(),
             Self::MissingAccessKeyId => "MissingAccessKeyId".into(),
             Self::IncompleteSignature => "IncompleteSignature".into(),
@@ -128,6 +134,8 @@ impl Code {
             | Self::Invalid(_)
             | Self::InvalidJson
             | Self::LimitExceeded
+            // Not 501: clients try errors of a server again.
+            | Self::OperationNotSupported
             | Self::InvalidVersion
             | Self::MissingAccessKeyId
             | Self::IncompleteSignature
@@ -183,6 +191,10 @@ impl Code {
             (Self::NoPermission, "The caller is known and may not do this."),
             (Self::ResourceNotFound, "The resource does not exist."),
             (Self::ActionNotFound, "There is no such operation."),
+            (
+                Self::OperationNotSupported,
+                "IMM has the operation and mediadex does not; the message names it.",
+            ),
             (Self::AccessKeyNotFound, "The access key is unknown or disabled."),
             (Self::UnsupportedHttpMethod, "The API has no such method."),
             (Self::ResourceAlreadyExists, "A resource of this name exists."),
@@ -198,15 +210,39 @@ impl Code {
     }
 }
 
-/// Where the cause of an [`Error`] is kept for the log.
+/// The cause of an [`Error`], as its maker gives it.
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// What was denied to whom: `AccessDeniedDetail` of `NoPermission`, with the
+/// members that Alibaba Cloud's services give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Denial {
+    /// The action.
+    pub auth_action: String,
+    /// The resource.
+    pub auth_resource: String,
+    /// The access key behind the call.
+    pub auth_principal_display_name: String,
+    /// The account.
+    pub auth_principal_owner_id: String,
+    /// What the caller is.
+    pub auth_principal_type: String,
+    /// `ExplicitDeny` where a statement denies it, `ImplicitDeny` where none allows it.
+    pub no_permission_type: String,
+    /// Which kind of policy decided.
+    pub policy_type: String,
+}
+
 /// An error of an operation: what the caller may see, and what the log gets.
+/// Copies share the cause.
+#[derive(Clone)]
 pub struct Error {
     code: Code,
     message: String,
-    source: Option<Source>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     retry_after_millis: Option<u64>,
+    denial: Option<Box<Denial>>,
 }
 
 /// The result of nearly everything in this crate.
@@ -214,7 +250,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None, retry_after_millis: None }
+        Self { code, message: message.into(), source: None, retry_after_millis: None, denial: None }
+    }
+
+    fn caused(code: Code, message: &str, source: Source) -> Self {
+        Self { source: Some(Arc::from(source)), ..Self::new(code, message) }
     }
 
     /// `InvalidArgument`: the message says which argument, and what would be right.
@@ -278,28 +318,33 @@ impl Error {
 
     /// `InternalError`: the source goes to the log, never to the caller.
     pub fn internal(source: impl Into<Source>) -> Self {
-        Self {
-            code: Code::InternalError,
-            message: "An internal error occurred.".into(),
-            source: Some(source.into()),
-            retry_after_millis: None,
-        }
+        Self::caused(Code::InternalError, "An internal error occurred.", source.into())
     }
 
     /// `ServiceUnavailable`: a service behind us did not answer; worth a retry.
     pub fn unavailable(source: impl Into<Source>) -> Self {
-        Self {
-            code: Code::ServiceUnavailable,
-            message: "The service is temporarily unavailable. Try again later.".into(),
-            source: Some(source.into()),
-            retry_after_millis: None,
-        }
+        let message = "The service is temporarily unavailable. Try again later.";
+        Self::caused(Code::ServiceUnavailable, message, source.into())
+    }
+
+    /// `NoPermission`.
+    pub fn denied(denial: Denial) -> Self {
+        let message =
+            format!("You are not authorized to do {} on {}.", denial.auth_action, denial.auth_resource);
+        Self { denial: Some(Box::new(denial)), ..Self::new(Code::NoPermission, message) }
+    }
+
+    /// What was denied to whom, of a `NoPermission` of a policy.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.denial.as_deref()
     }
 
     /// `Throttling.User`: `whose` limit it is, and when it is worth a try again.
+    /// That is in the message as well: some SDKs do not show their callers headers.
     pub fn throttled(whose: &str, limit: i64, retry_after_millis: u64) -> Self {
         let message = format!(
-            "Request was denied due to user flow control: {whose} may make {limit} requests a second."
+            "Request was denied due to user flow control: {whose} may make {limit} requests a second; \
+             try again in {retry_after_millis} milliseconds."
         );
         Self { retry_after_millis: Some(retry_after_millis), ..Self::new(Code::Throttling, message) }
     }
@@ -411,6 +456,7 @@ mod tests {
             | Code::StatusConflict
             | Code::ResourceNotEmpty
             | Code::ActionNotFound
+            | Code::OperationNotSupported
             | Code::InvalidVersion
             | Code::MissingAccessKeyId
             | Code::IncompleteSignature
@@ -432,7 +478,7 @@ mod tests {
             | Code::RequestTimeout
             | Code::UnsupportedHttpMethod
             | Code::ServiceUnavailable
-            | Code::InternalError => 32,
+            | Code::InternalError => 33,
         };
         assert!(rows.iter().all(|(code, meaning)| known(code) == rows.len() && meaning.ends_with('.')));
     }
@@ -442,5 +488,27 @@ mod tests {
         let error = Error::internal("table arn:secret is on fire");
         assert_eq!(error.to_string(), "InternalError: An internal error occurred.");
         assert!(error.internal_text().contains("arn:secret"));
+    }
+
+    #[test]
+    fn a_copy_keeps_code_cause_and_wait() {
+        let table = [
+            Error::internal("on fire"),
+            Error::unavailable("table arn:secret"),
+            Error::throttled("the key k", 3, 250),
+            Error::not_found("File", "f"),
+        ];
+        for error in table {
+            let copy = error.clone();
+            assert_eq!(copy.code(), error.code());
+            assert_eq!(copy.internal_text(), error.internal_text());
+            assert_eq!(copy.retry_after_millis(), error.retry_after_millis());
+        }
+    }
+
+    #[test]
+    fn the_wait_is_in_the_message() {
+        let error = Error::throttled("the project p", 100, 412);
+        assert!(error.message().ends_with("may make 100 requests a second; try again in 412 milliseconds."));
     }
 }

@@ -94,11 +94,11 @@ impl FileView {
         if record {
             fill_defaults(&mut file, needs);
         }
+        if record {
+            row.user.put_over(&mut file);
+        }
         if needs.wants("Reason") {
             self.name_what_is_lacking(&mut file);
-        }
-        if record {
-            file.extend(row.user.overrides());
         }
         if let Some(id) = &row.user.custom_id
             && needs.wants("CustomId")
@@ -120,7 +120,9 @@ impl FileView {
     /// Adds to `Reason` which operators of the template did not run.
     fn name_what_is_lacking(&self, file: &mut Document) {
         let media_type = file.get("MediaType").and_then(Value::as_str).unwrap_or_default();
-        let lacking = self.template.lacking_for(media_type, file.contains_key("LatLong"));
+        // A caller may have given the addresses.
+        let has_place = file.contains_key("LatLong") && !file.contains_key("Addresses");
+        let lacking = self.template.lacking_for(media_type, has_place);
         if !lacking.is_empty() {
             let lacking = format!("operators of the template that are not available: {}", lacking.join(", "));
             let reason = match file.get("Reason").and_then(Value::as_str) {
@@ -206,7 +208,7 @@ pub fn fill_defaults(file: &mut Document, needs: &Needs) {
     for (name, default) in [
         ("ObjectStatus", "Indexed"),
         ("OSSObjectType", "Normal"),
-        ("OSSStorageClass", "STANDARD"),
+        ("OSSStorageClass", "Standard"),
         ("MediaType", "other"),
     ] {
         if needs.wants(name) && !file.contains_key(name) {

@@ -161,7 +161,7 @@ pub(super) async fn make(local: &Local, dataset: &Dataset, random: &mut StdRng) 
             Timestamp::now().0,
         );
         row.source = Some(source);
-        row.user.merge(&input);
+        row.user.merge(&input, None);
         row.set_metadata(&record).unwrap();
         changes.push(Change { old: None, new: row });
     }

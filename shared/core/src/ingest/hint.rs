@@ -2,7 +2,7 @@
 
 use super::object::Facts;
 use crate::error::Error;
-use crate::ledger::{Row, Source};
+use crate::ledger::{Addresses, Row, Source};
 use crate::model::{InputFile, ObjectUri, Timestamp};
 
 /// Says that an object should be looked at. It never says what the object is:
@@ -39,6 +39,9 @@ pub struct Hint {
     pub avoid: Option<Box<Facts>>,
     /// When what it tells of happened, where an event said so.
     pub at: Option<Timestamp>,
+    /// The addresses of the place that the manual call sets, once they were
+    /// looked up.
+    pub addresses: Option<Addresses>,
 }
 
 impl Hint {
@@ -56,12 +59,13 @@ impl Hint {
             careful: false,
             avoid: None,
             at: None,
+            addresses: None,
         }
     }
 }
 
 /// What became of a hint.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// A later event was processed already.
     Stale,

@@ -81,7 +81,7 @@ async fn index(ctx: &Context, project: &str, task_id: &str, careful: bool) -> Re
     };
     let failed = results.iter().filter(|result| result.is_err()).count();
     let success = failed < results.len();
-    let message = match failed {
+    let mut message = match failed {
         0 => String::new(),
         _ => format!("{failed} of {} files could not be indexed", results.len()),
     };
@@ -118,6 +118,12 @@ async fn index(ctx: &Context, project: &str, task_id: &str, careful: bool) -> Re
                 task = %task.id, topic, error = %error.internal_text(),
                 "the completion message could not be published"
             );
+            if !message.is_empty() {
+                message.push_str("; ");
+            }
+            message.push_str(&format!(
+                "the completion message could not be sent: there is no topic {topic} that may be written to"
+            ));
         }
     }
     task.status = if success { TaskStatus::Succeeded } else { TaskStatus::Failed };
@@ -184,7 +190,7 @@ async fn index_files(
                         again.push((index, hint));
                         continue;
                     }
-                    tracing::error!(uri = %hint.uri, error = %error.internal_text(), "a file could not be indexed");
+                    tracing::warn!(uri = %hint.uri, error = %error.internal_text(), "a file could not be indexed");
                     Err(error.to_string())
                 }
             };

@@ -22,7 +22,9 @@ use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, describe, fetch, read_attributes};
 use crate::context::Context;
 use crate::error::Error;
-use crate::ledger::{Change, Committed, Origin, Row, RowKey, Source, Status, commit, read_rows};
+use crate::ledger::{
+    Change, Committed, Origin, Row, RowKey, Source, Status, addresses_of, commit, read_rows,
+};
 use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
 use crate::query::Needs;
 use crate::simulation::{Safeguard, is_off};
@@ -110,18 +112,9 @@ pub(super) async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -
         set(&mut outcomes, index, Outcome::Failed(Error::unavailable("a row kept being written by others")));
     }
     for (index, leader) in follows {
-        let copy = match outcomes.get(leader) {
-            Some(Some(Outcome::Failed(error))) => Outcome::Failed(Error::unavailable(error.internal_text())),
-            Some(Some(Outcome::Unreadable(why))) => Outcome::Unreadable(why.clone()),
-            Some(Some(Outcome::GivenUp(why))) => Outcome::GivenUp(why.clone()),
-            Some(Some(Outcome::Removed)) => Outcome::Removed,
-            Some(Some(Outcome::LimitExceeded)) => Outcome::LimitExceeded,
-            Some(Some(Outcome::DatasetGone)) => Outcome::DatasetGone,
-            Some(Some(Outcome::Stale)) => Outcome::Stale,
-            Some(Some(Outcome::Indexed)) => Outcome::Indexed,
-            _ => Outcome::Unchanged,
-        };
-        set(&mut outcomes, index, copy);
+        if let Some(outcome) = outcomes.get(leader).cloned().flatten() {
+            set(&mut outcomes, index, outcome);
+        }
     }
     outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Unchanged)).collect()
 }
@@ -206,9 +199,8 @@ async fn one_round(
     let mut rows = match read_rows(&ctx.db, &target.dataset_id, target.partitions, &unseen).await {
         Ok(rows) => rows,
         Err(error) => {
-            let text = error.internal_text();
             for (index, _) in open {
-                set(outcomes, index, Outcome::Failed(Error::unavailable(text.clone())));
+                set(outcomes, index, Outcome::Failed(error.clone()));
             }
             return Vec::new();
         }
@@ -226,7 +218,10 @@ async fn one_round(
     let mut again = Vec::new();
     let mut writes: Vec<(usize, Hint, Change, Outcome)> = Vec::new();
     let decisions = futures::stream::iter(looked_at)
-        .map(|(index, hint, row)| async move {
+        .map(|(index, mut hint, row)| async move {
+            if let Some(file) = &hint.manual {
+                hint.addresses = addresses_of(file, &target.template).await;
+            }
             let decision = Box::pin(decide(ctx, target, &hint, row)).await;
             (index, hint, decision)
         })
@@ -369,7 +364,7 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             if hint.attempt + 1 < ctx.config.max_attempts {
                 return Decision::Settled(Outcome::Failed(error));
             }
-            tracing::error!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
+            tracing::warn!(uri = %hint.uri, error = %error.internal_text(), "an object could not be read");
             let why =
                 format!("object storage did not give the object in {} attempts", ctx.config.max_attempts);
             if hint.is_guess && is_absent {
@@ -453,7 +448,7 @@ fn next_row(target: &Target, hint: &Hint, old: Option<&Row>, now: Timestamp) -> 
         new.seq = hint.seq.clone();
     }
     if let Some(file) = &hint.manual {
-        new.user.merge(file);
+        new.user.merge(file, hint.addresses.as_ref());
     }
     new
 }

@@ -139,8 +139,7 @@ async fn commit_batch(
         let actions = match actions {
             Ok(actions) => actions,
             Err(error) => {
-                let text = error.internal_text();
-                settle(outcomes, &batch, &|| Committed::Failed(Error::internal(text.clone())));
+                settle(outcomes, &batch, &|| Committed::Failed(error.clone()));
                 return None;
             }
         };
@@ -151,14 +150,7 @@ async fn commit_batch(
             }
             Err(TransactError::Cancelled(reasons)) => reasons,
             Err(TransactError::Other(error)) => {
-                let (transient, text) = (error.is_transient(), error.internal_text());
-                settle(outcomes, &batch, &|| {
-                    Committed::Failed(if transient {
-                        Error::unavailable(text.clone())
-                    } else {
-                        Error::internal(text.clone())
-                    })
-                });
+                settle(outcomes, &batch, &|| Committed::Failed(error.clone()));
                 return None;
             }
         };
@@ -195,8 +187,7 @@ async fn commit_batch(
                     return None;
                 }
                 Err(error) => {
-                    let text = error.internal_text();
-                    settle(outcomes, &batch, &|| Committed::Failed(Error::unavailable(text.clone())));
+                    settle(outcomes, &batch, &|| Committed::Failed(error.clone()));
                     return None;
                 }
             }

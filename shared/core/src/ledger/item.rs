@@ -219,7 +219,7 @@ mod tests {
         full.failed_attempts = Some(2);
         full.ttl = Some(9);
         let input = r#"{"URI":"oss://bucket/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#;
-        full.user.merge(&serde_json::from_str::<InputFile>(input).unwrap());
+        full.user.merge(&serde_json::from_str::<InputFile>(input).unwrap(), None);
         let record: Map<String, Value> =
             serde_json::from_str(r#"{"ImageWidth":10,"EXIF":{"Make":"Canon"}}"#).unwrap();
         full.set_metadata(&record).unwrap();

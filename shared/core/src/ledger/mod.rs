@@ -7,10 +7,13 @@
 mod commit;
 mod item;
 mod pack;
+mod place;
 mod read;
 mod row;
 
 pub use commit::{Change, Committed, commit};
+pub use place::Addresses;
+pub(crate) use place::addresses_of;
 pub use read::{Columns, Range, purge_partition, range_partition, read_rows};
 pub(crate) use row::STANDARD;
 pub use row::{Origin, Row, RowKey, Source, Status, UserFields};

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::pack;
+use super::place::Addresses;
 use crate::error::Result;
 use crate::model::{InputFile, ObjectUri};
 use crate::query::Needs;
@@ -151,6 +152,9 @@ pub enum Origin {
     Manual,
 }
 
+/// The field of the addresses of a file's place.
+const ADDRESSES: &str = "Addresses";
+
 /// What the caller set. A re-index never touches it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserFields {
@@ -164,12 +168,16 @@ pub struct UserFields {
     /// `File` names.
     #[serde(rename = "o", skip_serializing_if = "Option::is_none", default)]
     overrides: Option<String>,
+    /// The addresses of the place that the caller set, where it gave none itself.
+    #[serde(rename = "a", skip_serializing_if = "Vec::is_empty", default)]
+    addresses: Addresses,
 }
 
 impl UserFields {
     /// Puts what a call gave in the place of what was there; what it did not
-    /// give stays.
-    pub fn merge(&mut self, file: &InputFile) {
+    /// give stays. Only the addresses of another place do not: those of the place
+    /// that the call gives are `addresses`.
+    pub fn merge(&mut self, file: &InputFile, addresses: Option<&Addresses>) {
         if let Some(id) = &file.custom_id {
             self.custom_id = Some(id.clone()).filter(|id| !id.is_empty());
         }
@@ -177,6 +185,10 @@ impl UserFields {
             self.custom_labels = labels.clone();
         }
         let mut overrides = self.overrides();
+        if file.place().is_some() {
+            overrides.remove(ADDRESSES);
+            self.addresses = addresses.cloned().unwrap_or_default();
+        }
         overrides.extend(file.overrides());
         self.overrides = (!overrides.is_empty()).then(|| Value::Object(overrides).to_string());
     }
@@ -184,6 +196,20 @@ impl UserFields {
     /// The values in the place of extracted ones, by `File` name.
     pub fn overrides(&self) -> Map<String, Value> {
         self.overrides.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    /// Puts the values over those of a file, and the addresses of a place with
+    /// the place.
+    pub fn put_over(&self, file: &mut Map<String, Value>) {
+        let overrides = self.overrides();
+        if overrides.contains_key("LatLong") {
+            // The file's own are those of another place.
+            file.remove(ADDRESSES);
+            if let (false, Ok(found)) = (self.addresses.is_empty(), serde_json::to_value(&self.addresses)) {
+                file.insert(ADDRESSES.to_owned(), found);
+            }
+        }
+        file.extend(overrides);
     }
 
     /// Whether nothing was set.
@@ -354,11 +380,55 @@ mod tests {
             r#"{"URI":"oss://b/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#,
         )
         .unwrap();
-        user.merge(&first);
+        user.merge(&first, None);
         let second: InputFile = serde_json::from_str(r#"{"URI":"oss://b/k","Artist":"A"}"#).unwrap();
-        user.merge(&second);
+        user.merge(&second, None);
         assert_eq!(user.custom_id.as_deref(), Some("1"));
         assert_eq!(user.custom_labels.get("a").map(String::as_str), Some("b"));
         assert_eq!(user.overrides().len(), 2);
+    }
+
+    #[test]
+    fn addresses_follow_the_place_that_a_caller_gives() {
+        use crate::model::Address;
+        use serde_json::json;
+
+        let city = |name: &str| Address { city: Some(name.into()), ..Address::default() };
+        let own = json!({"LatLong": "1,1", "Addresses": [{"City": "Own"}], "Title": "T"});
+        // The calls, each with what is found at its place, and what replies show then.
+        type Call<'a> = (Value, Option<&'a str>);
+        let table: [(&[Call<'_>], Value); 6] = [
+            (&[(json!({"Title": "U"}), None)], json!([{"City": "Own"}])),
+            (&[(json!({"LatLong": "2,2"}), Some("Paris"))], json!([{"City": "Paris"}])),
+            (&[(json!({"LatLong": "2,2"}), None)], Value::Null),
+            (
+                &[(json!({"LatLong": "2,2"}), Some("Paris")), (json!({"LatLong": "3,3"}), Some("Rome"))],
+                json!([{"City": "Rome"}]),
+            ),
+            (
+                &[(json!({"LatLong": "2,2", "Addresses": [{"City": "Home"}]}), Some("Paris"))],
+                json!([{"City": "Home"}]),
+            ),
+            (
+                &[
+                    (json!({"Addresses": [{"City": "Home"}]}), None),
+                    (json!({"LatLong": "2,2"}), Some("Paris")),
+                ],
+                json!([{"City": "Paris"}]),
+            ),
+        ];
+        for (calls, want) in table {
+            let mut user = UserFields::default();
+            for (call, found) in calls {
+                let file: InputFile = serde_json::from_value(call.clone()).unwrap();
+                let found = found.map(|name| vec![city(name)]);
+                user.merge(&file, found.as_ref());
+            }
+            let stored = serde_json::to_string(&user).unwrap();
+            let user: UserFields = serde_json::from_str(&stored).unwrap();
+            let mut file = own.as_object().cloned().unwrap();
+            user.put_over(&mut file);
+            assert_eq!(file.get("Addresses").cloned().unwrap_or_default(), want, "{calls:?}");
+        }
     }
 }

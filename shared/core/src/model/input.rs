@@ -54,8 +54,8 @@ pub struct InputFile {
     /// `"latitude,longitude"` in degrees.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
     pub lat_long: Option<String>,
-    /// RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
+    /// RFC 3339; without a zone it is taken as UTC, and kept so.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "time_text")]
     pub produce_time: Option<String>,
     /// See `File`.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
@@ -81,6 +81,18 @@ pub struct InputFile {
     /// See `File`.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
     pub labels: Option<Vec<Label>>,
+    /// See `File`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "absent_if_empty")]
+    pub figures: Option<Vec<Figure>>,
+}
+
+/// A time as text. One without a zone is written with it, as all others are.
+fn time_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
+    let given: Option<String> = absent_if_empty(deserializer)?;
+    Ok(given.map(|text| match (Timestamp::parse(&text), Timestamp::parse_or_utc(&text)) {
+        (None, Some(time)) => time.to_string(),
+        _ => text,
+    }))
 }
 
 fn labels<'de, D: Deserializer<'de>>(
@@ -121,7 +133,10 @@ impl InputFile {
         if let Some(time) = &self.produce_time
             && Timestamp::parse(time).is_none()
         {
-            return Err(Error::invalid("ProduceTime", "It must be an RFC 3339 time with an offset."));
+            return Err(Error::invalid(
+                "ProduceTime",
+                "It must be an RFC 3339 time, or a date such as 2008-01-31, which is midnight UTC.",
+            ));
         }
         if let Some(place) = &self.lat_long
             && parse_lat_long(place).is_none()
@@ -139,6 +154,11 @@ impl InputFile {
             )));
         }
         Ok(uri)
+    }
+
+    /// The place that is set, in degrees.
+    pub fn place(&self) -> Option<(f64, f64)> {
+        self.lat_long.as_deref().and_then(parse_lat_long)
     }
 
     /// The fields that override what was extracted, under their `File` names.
@@ -217,6 +237,21 @@ pub struct Label {
     pub label_alias: Option<String>,
 }
 
+/// A person in a file, set by the caller.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Figure {
+    /// The person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure_id: Option<String>,
+    /// What it is, such as `face`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure_type: Option<String>,
+    /// The group of the same person's figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure_cluster_id: Option<String>,
+}
+
 /// Where a completion message goes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -259,10 +294,34 @@ mod tests {
         let file: InputFile = serde_json::from_str(json).unwrap_or_default();
         assert_eq!(file.check().map(|uri| uri.key).ok().as_deref(), Some("a.jpg"));
         assert_eq!(file.labels, None);
+        assert_eq!(file.figures, None);
         assert_eq!(file.title, None);
         let labels = file.custom_labels.unwrap_or_default();
         assert_eq!(labels.get("n").map(String::as_str), Some("3"));
         assert_eq!(labels.get("b").map(String::as_str), Some("true"));
+    }
+
+    #[test]
+    fn times_without_a_zone_are_utc() {
+        let table = [
+            ("2008-01-31", "2008-01-31T00:00:00.000000000Z"),
+            ("2008-01-31T12:30:00", "2008-01-31T12:30:00.000000000Z"),
+            ("2008-01-31T12:30:00+08:00", "2008-01-31T12:30:00+08:00"),
+            ("2008", "2008"),
+        ];
+        for (given, want) in table {
+            let file: InputFile =
+                serde_json::from_value(serde_json::json!({"ProduceTime": given})).unwrap_or_default();
+            assert_eq!(file.produce_time.as_deref(), Some(want));
+        }
+    }
+
+    #[test]
+    fn figures_are_kept() {
+        let json = r#"{"URI":"oss://bucket/k","Figures":[{"FigureId":"f","FigureType":"face","FigureClusterId":"c"}]}"#;
+        let file: InputFile = serde_json::from_str(json).unwrap_or_default();
+        let kept = file.overrides().get("Figures").map(ToString::to_string).unwrap_or_default();
+        assert_eq!(kept, r#"[{"FigureId":"f","FigureType":"face","FigureClusterId":"c"}]"#);
     }
 
     #[test]

@@ -22,8 +22,11 @@ impl Limits {
     pub const ENTITIES: i64 = 10_000_000_000;
     /// `DatasetMaxRelationCount` by default; reserved, not enforced.
     pub const RELATIONS: i64 = 100_000_000_000;
-    /// `ProjectQueriesPerSecond` and `EngineConcurrency` by default.
+    /// `EngineConcurrency` by default, and `ProjectQueriesPerSecond` where the
+    /// configuration says nothing else.
     pub const QUERIES_PER_SECOND: i64 = 100;
+    /// `ProjectQueriesPerSecond`, highest.
+    pub const QUERIES_PER_SECOND_MAX: i64 = 100_000;
     /// Page size of lists, highest.
     pub const LIST_MAX: i64 = 200;
     /// Page size of lists when none is asked for.

@@ -11,7 +11,7 @@ mod uri;
 
 pub(crate) use ids::random_below;
 pub use ids::{event_id, object_id, request_id, run_id};
-pub use input::{Address, InputFile, Label, Mns, Notification};
+pub use input::{Address, Figure, InputFile, Label, Mns, Notification};
 pub use limits::Limits;
 pub use name::{check_name, check_resource_name};
 pub use resource::{

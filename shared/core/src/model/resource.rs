@@ -116,6 +116,9 @@ pub struct BindingView {
     pub create_time: Timestamp,
     pub update_time: Timestamp,
     pub reason: String,
+    /// The same as `reason`: the only one of the two that the models of some SDKs
+    /// have (Java 4.4.0).
+    pub detail: String,
     /// An extension; absent where nothing was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconcile: Option<Reconcile>,

@@ -40,6 +40,23 @@ impl Timestamp {
         let stamp: jiff::Timestamp = text.trim().parse().ok()?;
         i64::try_from(stamp.as_nanosecond()).ok().map(Self)
     }
+
+    /// The same, and dates and times without a zone, which are UTC: `2008-01-31`
+    /// is the midnight that the day begins with. Not for what must name its zone,
+    /// such as the dates of signatures.
+    pub fn parse_or_utc(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| {
+            // What names a zone after all is not taken for UTC.
+            let is_plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | ' ' | 'T' | 't');
+            let text = text.trim();
+            if !text.chars().all(is_plain) || text.matches('-').count() != 2 {
+                return None;
+            }
+            let civil: jiff::civil::DateTime = text.parse().ok()?;
+            let stamp = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+            i64::try_from(stamp.as_nanosecond()).ok().map(Self)
+        })
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -60,7 +77,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected an RFC 3339 time"))
+        Self::parse_or_utc(&text)
+            .ok_or_else(|| serde::de::Error::custom("expected an RFC 3339 time or a date"))
     }
 }
 
@@ -84,6 +102,23 @@ mod tests {
         }
         for wrong in ["", "yesterday", "2021-06-29", "2021-06-29T14:50:13"] {
             assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
+        }
+        let day = Timestamp(1_624_924_800_000_000_000);
+        let table = [
+            ("2021-06-29", Some(day)),
+            (" 2021-06-29 ", Some(day)),
+            ("2021-06-29T00:00:00", Some(day)),
+            ("2021-06-29 00:00", Some(day)),
+            ("2021-06-29T08:00:00+08:00", Some(day)),
+            ("2021-06-29T08:00:00[Europe/Paris]", None),
+            ("2021-06-29T08:00-99", None),
+            ("2021-06", None),
+            ("2021", None),
+            ("2021-02-30", None),
+            ("yesterday", None),
+        ];
+        for (text, want) in table {
+            assert_eq!(Timestamp::parse_or_utc(text), want, "{text}");
         }
         assert_eq!(Timestamp::from_seconds(0).to_string(), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(Timestamp(-1).seconds(), -1);

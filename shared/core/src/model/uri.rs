@@ -35,6 +35,20 @@ fn check_bucket(parameter: &str, bucket: &str) -> Result<()> {
     ))
 }
 
+/// Whether a key, read as a path, is above its bucket somewhere. S3 has no such
+/// objects.
+fn leaves_the_bucket(key: &str) -> bool {
+    let mut depth = 0_i32;
+    key.split('/').any(|part| {
+        match part {
+            ".." => depth -= 1,
+            "" | "." => {}
+            _ => depth += 1,
+        }
+        depth < 0
+    })
+}
+
 /// A bucket, from `oss://bucket` or `s3://bucket`; shown as `oss://bucket`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BucketUri {
@@ -95,6 +109,12 @@ impl ObjectUri {
         if key.len() > 1024 {
             return Err(Error::invalid(parameter, "A key has at most 1,024 bytes."));
         }
+        if leaves_the_bucket(key) {
+            return Err(Error::invalid(
+                parameter,
+                "The key leads out of its bucket with \"..\": object storage refuses such keys.",
+            ));
+        }
         Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 }
@@ -137,6 +157,11 @@ mod tests {
             ("pds://domains/d/drives/d/files/f/revisions/r", None),
             ("https://bucket/k", None),
             (long.as_str(), None),
+            ("oss://bucket/../x", None),
+            ("oss://bucket/a/../../x", None),
+            ("oss://bucket/a/..//..", None),
+            ("oss://bucket/a/../x", Some("a/../x")),
+            ("oss://bucket/..x", Some("..x")),
         ];
         for (uri, want) in table {
             assert_eq!(ObjectUri::parse("URI", uri).ok().map(|u| u.key).as_deref(), want, "{uri}");

@@ -13,7 +13,8 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::file::FileView;
 use crate::gateway::Access;
-use crate::ledger::{Change, Committed, Row, Status, commit, read_rows};
+use crate::ingest::Target;
+use crate::ledger::{Addresses, Change, Committed, Row, Status, addresses_of, commit, read_rows};
 use crate::model::{InputFile, Limits, ObjectUri, Timestamp};
 use crate::state::Dataset;
 
@@ -208,6 +209,24 @@ fn set(results: &mut [Option<Result<bool>>], index: usize, result: Result<bool>)
     }
 }
 
+/// The addresses of the places that the files are given.
+async fn addresses_of_all(
+    ctx: &Context,
+    dataset: &Dataset,
+    files: &[InputFile],
+) -> Result<Vec<Option<Addresses>>> {
+    if files.iter().all(|file| file.place().is_none()) {
+        return Ok(Vec::new());
+    }
+    let project = ctx.db.project(&dataset.project).await?;
+    let template = Target::new(dataset, &project.template_id).template;
+    let mut all = Vec::with_capacity(files.len());
+    for file in files {
+        all.push(addresses_of(file, &template).await);
+    }
+    Ok(all)
+}
+
 async fn update_files(
     ctx: &Context,
     project: &str,
@@ -222,13 +241,14 @@ async fn update_files(
         }
     }
     let dataset = ctx.db.dataset(project, dataset).await?;
+    let addresses = addresses_of_all(ctx, &dataset, files).await?;
     let now = Timestamp::now();
     change_rows(ctx, &dataset, &uris, |index, row| {
         let uri = uris.get(index).map(ToString::to_string).unwrap_or_default();
         let Some(row) = row.filter(|row| is_live(row)) else { return Err(Error::not_found("File", &uri)) };
         let mut new = row.clone();
         if let Some(file) = files.get(index) {
-            new.user.merge(file);
+            new.user.merge(file, addresses.get(index).and_then(Option::as_ref));
         }
         new.updated = now.0;
         Ok(Some(new))

@@ -62,7 +62,7 @@ impl Needs {
             fields.insert(name.to_owned());
             // What the template lacks depends on these.
             if name == "Reason" {
-                fields.extend(["MediaType".to_owned(), "LatLong".to_owned()]);
+                fields.extend(["MediaType", "LatLong", "Addresses"].map(str::to_owned));
             }
         }
     }

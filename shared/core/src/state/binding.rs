@@ -158,6 +158,7 @@ impl Binding {
     pub fn view(&self) -> BindingView {
         let held = self.held.as_ref().filter(|_| self.follows());
         let reasons = held.map(Held::reason).into_iter().chain(Some(self.reason.clone()));
+        let reason = reasons.filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ");
         BindingView {
             project_name: self.project.clone(),
             dataset_name: self.dataset.clone(),
@@ -166,7 +167,8 @@ impl Binding {
             phase: self.phase,
             create_time: self.create_time,
             update_time: self.update_time,
-            reason: reasons.filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; "),
+            detail: reason.clone(),
+            reason,
             reconcile: self.reconcile,
         }
     }
