@@ -94,6 +94,10 @@ pub fn local_config() -> Config {
         // The file system itself says what is in a folder: asked twice, it is believed.
         config.guard_confirm = Some(300);
     }
+    if std::env::var_os("MEDIADEX_PROJECT_QUERIES_PER_SECOND").is_none() {
+        // There is one user, and SDKs that do not try again.
+        config.queries_per_second = 0;
+    }
     if std::env::var_os("MEDIADEX_SCAN_SEGMENTS").is_none() {
         // Two cores: more segments only take each other's turns.
         config.scan_segments = 4;

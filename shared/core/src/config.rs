@@ -27,6 +27,8 @@ pub struct Config {
     pub counter_shards: u32,
     /// How many projects there may be.
     pub max_projects: u64,
+    /// `ProjectQueriesPerSecond` of a new project that names none; 0: no limit.
+    pub queries_per_second: i64,
     /// ARN of the queue that bucket notifications go to.
     pub object_queue_arn: Option<String>,
     /// URL of the queue of asynchronous index tasks.
@@ -101,6 +103,7 @@ impl Default for Config {
             partitions: 8,
             counter_shards: 8,
             max_projects: crate::model::Limits::PROJECTS,
+            queries_per_second: crate::model::Limits::QUERIES_PER_SECOND,
             object_queue_arn: None,
             task_queue_url: None,
             scan_state_machine_arn: None,
@@ -164,6 +167,8 @@ impl Config {
             partitions: number("MEDIADEX_PARTITIONS", base.partitions).clamp(1, 256),
             counter_shards: number("MEDIADEX_COUNTER_SHARDS", base.counter_shards).clamp(1, 64),
             max_projects: number("MEDIADEX_MAX_PROJECTS", base.max_projects),
+            queries_per_second: number("MEDIADEX_PROJECT_QUERIES_PER_SECOND", base.queries_per_second)
+                .clamp(0, crate::model::Limits::QUERIES_PER_SECOND_MAX),
             object_queue_arn: text("MEDIADEX_OBJECT_QUEUE_ARN"),
             task_queue_url: text("MEDIADEX_TASK_QUEUE_URL"),
             scan_state_machine_arn: text("MEDIADEX_SCAN_STATE_MACHINE_ARN"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::params::Kind::{Array, Int, Object, OneOf, Sized, Text};
-use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use super::{Call, Empty, ListToken, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::gateway::Access;
@@ -180,9 +180,11 @@ impl Operation for ListAccessKeys {
     type Output = ListReply;
 
     async fn run(ctx: &Context, _: &Call, input: ListInput) -> Result<ListReply> {
-        let (keys, more) = ctx.db.list_keys(&input.next_token, page_size(input.max_results)).await?;
+        let tokens = ListToken::of(Self::NAME, "");
+        let after = tokens.read(&input.next_token)?;
+        let (keys, more) = ctx.db.list_keys(&after, page_size(input.max_results)).await?;
         let next_token = match keys.last() {
-            Some(last) if more => last.id.clone(),
+            Some(last) if more => tokens.write(&last.id)?,
             _ => String::new(),
         };
         let access_keys = keys.iter().map(|key| KeyView::of(key, None)).collect::<Result<_>>()?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::dataset::DATASET;
 use super::params::Kind::{Array, Bool, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
-use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use super::{Call, Empty, ListToken, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::bucket::Look;
 use crate::context::Context;
 use crate::dispatch::send_scan;
@@ -207,10 +207,11 @@ impl Operation for ListBindings {
     async fn run(ctx: &Context, _: &Call, input: ListInput) -> Result<ListReply> {
         let size = page_size(input.max_results);
         let bucket = input.uri.as_deref().map(|uri| BucketUri::parse("URI", uri)).transpose()?;
-        let (mut after_dataset, mut after_bucket) = match input.next_token.split_once('/') {
+        let tokens = ListToken::of(Self::NAME, &input.project_name);
+        let after = tokens.read(&input.next_token)?;
+        let (mut after_dataset, mut after_bucket) = match after.split_once('/') {
             Some((dataset, bucket)) => (dataset.to_owned(), bucket.to_owned()),
-            None if input.next_token.is_empty() => (String::new(), String::new()),
-            None => return Err(Error::invalid("NextToken", "It must be one that ListBindings gave.")),
+            None => (String::new(), String::new()),
         };
         let mut datasets = match &input.dataset_name {
             Some(name) => vec![ctx.db.dataset(&input.project_name, name).await?],
@@ -254,11 +255,10 @@ impl Operation for ListBindings {
         }
         let more = bindings.len() > size;
         bindings.truncate(size);
-        let next_token = bindings
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("{}/{}", last.dataset, last.bucket))
-            .unwrap_or_default();
+        let next_token = match bindings.last() {
+            Some(last) if more => tokens.write(&format!("{}/{}", last.dataset, last.bucket))?,
+            _ => String::new(),
+        };
         Ok(ListReply { bindings: bindings.iter().map(Binding::view).collect(), next_token })
     }
 }

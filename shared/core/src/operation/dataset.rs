@@ -8,7 +8,7 @@ use super::project::{
     DESCRIPTION, MAX_BINDINGS, MAX_BYTES, MAX_ENTITIES, MAX_FILES, MAX_RELATIONS, PROJECT, TEMPLATE,
     check_settings,
 };
-use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use super::{Call, Empty, ListToken, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::dispatch::send_scan;
 use crate::error::Result;
@@ -208,9 +208,13 @@ impl Operation for ListDatasets {
     async fn run(ctx: &Context, _: &Call, input: ListInput) -> Result<ListReply> {
         ctx.db.project(&input.project_name).await?;
         let size = page_size(input.max_results);
-        let (datasets, more) =
-            ctx.db.list_datasets(&input.project_name, &input.prefix, &input.next_token, size).await?;
-        let next_token = datasets.last().filter(|_| more).map(|last| last.name.clone()).unwrap_or_default();
+        let tokens = ListToken::of(Self::NAME, &format!("{}/{}", input.project_name, input.prefix));
+        let after = tokens.read(&input.next_token)?;
+        let (datasets, more) = ctx.db.list_datasets(&input.project_name, &input.prefix, &after, size).await?;
+        let next_token = match datasets.last() {
+            Some(last) if more => tokens.write(&last.name)?,
+            _ => String::new(),
+        };
         Ok(ListReply { datasets: datasets.iter().map(|dataset| dataset.view(0, 0)).collect(), next_token })
     }
 }

@@ -17,13 +17,17 @@ mod access_key;
 mod binding;
 mod dataset;
 mod files;
+mod imm;
 mod index;
+mod list_token;
 mod params;
 mod project;
 mod query;
 mod task;
 
 pub(crate) use access_key::issue_token;
+pub use imm::{describe_operations, is_of_imm};
+use list_token::ListToken;
 pub(crate) use params::text_of;
 pub use params::{Kind, Param, read_params};
 

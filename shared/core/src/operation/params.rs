@@ -38,23 +38,34 @@ pub struct Param {
     pub required: bool,
     /// What it means, for the API's description.
     pub doc: &'static str,
+    /// What its range is, where that depends on other parameters; for errors.
+    pub range: Option<&'static str>,
 }
 
 impl Param {
     /// A parameter that every call must have.
     pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, kind, required: true, doc }
+        Self { name, kind, required: true, doc, range: None }
     }
 
     /// A parameter that may be left out.
     pub const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, kind, required: false, doc }
+        Self { name, kind, required: false, doc, range: None }
+    }
+
+    /// The same with a range that depends on other parameters, in words.
+    #[must_use]
+    pub const fn with_range(self, range: &'static str) -> Self {
+        Self { range: Some(range), ..self }
     }
 }
 
 /// Holds a call to what its operation declares: gives each parameter in its
 /// type, and leaves out what is not declared, absent or empty. An empty list
-/// counts as absent, because the official SDKs send it for what was not set.
+/// counts as absent, because the official SDKs send it for what was not set; not
+/// where an object is expected: there it is a mistake. A parameter that only its
+/// case keeps from being declared is one as well: a query without its `Query`
+/// would find every file.
 ///
 /// # Errors
 /// `Missing{Param}`, `Invalid{Param}`, `InvalidJSON`.
@@ -74,6 +85,14 @@ pub fn read_params(declared: &[Param], mut given: Params) -> Result<Params> {
             None => {}
         }
     }
+    for name in given.keys() {
+        if let Some(meant) = declared.iter().find(|param| param.name.eq_ignore_ascii_case(name)) {
+            return Err(Error::invalid_argument(format!(
+                "There is no parameter {name:?}. Did you mean {}?",
+                meant.name
+            )));
+        }
+    }
     Ok(read)
 }
 
@@ -82,7 +101,7 @@ fn is_absent(value: &Value, kind: Kind) -> bool {
         Value::Null => true,
         // An empty description is a description: it clears the one there was.
         Value::String(text) => text.is_empty() && !matches!(kind, Kind::Text | Kind::Sized(0, _)),
-        Value::Array(items) => items.is_empty(),
+        Value::Array(items) => items.is_empty() && kind != Kind::Object,
         _ => false,
     }
 }
@@ -114,10 +133,9 @@ fn read_one(param: &Param, value: Value) -> Result<Option<Value>> {
             match number {
                 Some(number) if (least..=most).contains(&number) => Value::Number(Number::from(number)),
                 _ => {
-                    return Err(Error::invalid(
-                        name,
-                        format!("It must be a whole number between {least} and {most}."),
-                    ));
+                    let range = format!("between {least} and {most}");
+                    let range = param.range.unwrap_or(&range);
+                    return Err(Error::invalid(name, format!("It must be a whole number {range}.")));
                 }
             }
         }
@@ -220,6 +238,10 @@ mod tests {
             (json!({"Name": "p", "With": "maybe"}), "InvalidWith"),
             (json!({"Name": "p", "File": "{"}), "InvalidJSON"),
             (json!({"Name": "p", "File": "[]"}), "InvalidJSON"),
+            (json!({"Name": "p", "File": []}), "InvalidJSON"),
+            (json!({"Name": "p", "file": {}}), "InvalidArgument"),
+            (json!({"name": "p"}), "MissingName"),
+            (json!({"Name": "p", "name": "q"}), "InvalidArgument"),
             (json!({"Name": "p", "URIs": "{}"}), "InvalidJSON"),
             (json!({"Name": "p", "Order": "up"}), "InvalidOrder"),
             (json!({"Name": "p", "Short": "abcd"}), "InvalidShort"),

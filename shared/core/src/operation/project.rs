@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::params::Kind::{Array, Bool, Int, Name, Object, Sized, Text};
-use super::{Call, Empty, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use super::{Call, Empty, ListToken, MAX_RESULTS, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -43,8 +43,11 @@ const MAX_DATASETS: Param = Param::optional(
     "Datasets of the project.",
 );
 const SERVICE_ROLE: Param = Param::optional("ServiceRole", Sized(1, 256), "Kept and echoed.");
-const QPS: Param =
-    Param::optional("ProjectQueriesPerSecond", Int(1, 100_000), "Requests a second; 100 by default.");
+const QPS: Param = Param::optional(
+    "ProjectQueriesPerSecond",
+    Int(0, Limits::QUERIES_PER_SECOND_MAX),
+    "Requests a second; 0: no limit. By default 100, and in a local cloud no limit.",
+);
 const CONCURRENCY: Param = Param::optional("EngineConcurrency", Int(1, 100_000), "Kept and echoed.");
 const TAG: Param = Param::optional("Tag", Array, "Tags: [{Key, Value}].");
 
@@ -163,6 +166,7 @@ impl Operation for CreateProject {
 
     async fn run(ctx: &Context, _: &Call, input: Settings) -> Result<ProjectReply> {
         let mut project = Project::new(&input.project_name);
+        project.queries_per_second = ctx.config.queries_per_second;
         project.apply(input.change()?);
         ctx.db.create_project(&project, ctx.config.max_projects).await?;
         Ok(ProjectReply { project: project.view(0, 0) })
@@ -278,7 +282,8 @@ impl Operation for ListProjects {
     async fn run(ctx: &Context, _: &Call, input: ListInput) -> Result<ListReply> {
         let size = page_size(input.max_results);
         let wanted = input.tag.unwrap_or_default();
-        let mut after = input.next_token;
+        let tokens = ListToken::of(Self::NAME, &input.prefix);
+        let mut after = tokens.read(&input.next_token)?;
         let mut projects: Vec<ProjectView> = Vec::new();
         // A filter by tags may leave a page empty that is not the last one.
         loop {
@@ -290,7 +295,7 @@ impl Operation for ListProjects {
                 return Ok(ListReply { projects, next_token: String::new() });
             }
             if projects.len() >= size {
-                return Ok(ListReply { projects, next_token: after });
+                return Ok(ListReply { projects, next_token: tokens.write(&after)? });
             }
         }
     }

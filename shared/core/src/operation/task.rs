@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::params::Kind::{Array, Bool, Int, Object, OneOf, Sized, Text};
 use super::project::PROJECT;
-use super::{Call, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
+use super::{Call, ListToken, NEXT_PAGE, NEXT_TOKEN, Operation, Param, page_size};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::gateway::Access;
@@ -162,13 +162,11 @@ impl Operation for ListTasks {
         ctx.db.project(&input.project_name).await?;
         let size = page_size(input.max_results);
         let descending = input.order.as_deref() == Some("desc");
-        let after: Option<(String, String)> = match input.next_token.as_str() {
-            "" => None,
-            token => match token.split_once('/') {
-                Some((time, id)) => Some((time.to_owned(), id.to_owned())),
-                None => return Err(Error::invalid("NextToken", "It must be one that ListTasks gave.")),
-            },
-        };
+        // Another sorting would begin somewhere else.
+        let tokens =
+            ListToken::of(Self::NAME, &format!("{}/{:?}/{descending}", input.project_name, input.sort));
+        let after = tokens.read(&input.next_token)?;
+        let after = after.split_once('/').map(|(time, id)| (time.to_owned(), id.to_owned()));
         let fits = |task: &Task| {
             input.task_types.as_ref().is_none_or(|types| types.contains(&task.task_type))
                 && input.status.is_none_or(|status| task.status == status)
@@ -200,7 +198,7 @@ impl Operation for ListTasks {
             }
         }
         let next_token = match best.last() {
-            Some(((time, id), _)) if matches > best.len() => format!("{time}/{id}"),
+            Some(((time, id), _)) if matches > best.len() => tokens.write(&format!("{time}/{id}"))?,
             _ => String::new(),
         };
         Ok(ListReply {

@@ -96,7 +96,7 @@ pub const CATALOGUE: &[Entry] = &[
     one("FileCreateTime", Time),
     one("FileAccessTime", Time),
     one("OSSURI", Text),
-    one("OSSStorageClass", Text),
+    one("OSSStorageClass", FoldedText),
     one("OSSObjectType", Text),
     one("OSSVersionId", Text),
     one("OSSCRC64", Text),

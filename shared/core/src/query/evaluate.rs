@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn every_scalar_operator() {
         let Value::Object(document) = json!({
-            "Size": 90_000_000_000_000_001_i64, "ImageWidth": 4000, "Duration": 12.5,
+            "Size": 90_000_000_000_000_001_i64, "ImageWidth": 4000, "OSSStorageClass": "Standard", "Duration": 12.5,
             "Filename": "Holiday/at 北京 3.5 sun set.jpg", "URI": "oss://b/Holiday/x.jpg",
             "ProduceTime": "2021-06-29T14:50:13+08:00", "CustomLabels": {"Category": "Pets"}, "LatLong": "48.858400,2.294500",
             "OSSTagging": {"Team": "A"}, "EXIF": {"FNumber": "28/10", "Make": "Canon"},
@@ -232,6 +232,8 @@ mod tests {
             ("Filename", "prefix", "Holiday/", true),
             ("Filename", "prefix", "holiday/", false),
             ("Filename", "match-phrase", "Sun Set", true),
+            ("Filename", "match", "Sun Set", true),
+            ("Filename", "match", "set sun", false),
             ("Filename", "match-phrase", "set sun", false),
             ("Filename", "match-phrase", "set.jpg", true),
             ("Filename", "match-phrase", "3.5", true),
@@ -239,6 +241,12 @@ mod tests {
             ("URI", "prefix", "s3://b/Holiday", true),
             ("ProduceTime", "eq", "2021-06-29T06:50:13Z", true),
             ("ProduceTime", "lt", "2021-06-29T06:50:13.5Z", true),
+            ("ProduceTime", "gte", "2021-06-29", true),
+            ("ProduceTime", "lt", "2021-06-29", false),
+            ("ProduceTime", "lt", "2021-06-30", true),
+            ("OSSStorageClass", "eq", "STANDARD", true),
+            ("OSSStorageClass", "eq", "Standard", true),
+            ("OSSStorageClass", "eq", "Archive", false),
             ("CustomLabels.category", "eq", "pets", true),
             ("CustomLabels.CATEGORY", "prefix", "PE", true),
             ("CustomLabels.other", "exist", "", false),

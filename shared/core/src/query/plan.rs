@@ -10,9 +10,10 @@ use super::text::TextQuery;
 use crate::error::{Error, Result};
 use crate::model::{Limits, Timestamp};
 
-/// `SimpleQuery`, as sent.
+/// `SimpleQuery`, as sent. A member that is not known (`field`) is refused: left
+/// out, the condition would hold for every file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub struct QueryNode {
     /// The field, but for and, or, not.
     pub field: Option<String>,
@@ -93,6 +94,8 @@ const OPERATORS: &[&str] = &[
     "geo-polygon",
     "It",
     "Ite",
+    // The name that OSS's own search has for match-phrase.
+    "match",
 ];
 
 /// The words of a text: by Unicode's rules, in lower case; file names part at
@@ -118,7 +121,8 @@ impl Plan {
         let Some(query) = query else { return Ok(Self::All) };
         let is_empty = query.operation.as_deref().is_none_or(str::is_empty)
             && query.field.as_deref().is_none_or(str::is_empty)
-            && query.sub_queries.as_ref().is_none_or(Vec::is_empty);
+            && query.sub_queries.as_ref().is_none_or(Vec::is_empty)
+            && query.value.as_ref().is_none_or(|value| value.is_null() || value.as_str() == Some(""));
         if is_empty {
             return Ok(Self::All);
         }
@@ -247,18 +251,28 @@ fn leaf(node: &QueryNode, operation: &str) -> Result<Plan> {
     if !OPERATORS.contains(&operation) {
         return Err(Error::invalid_argument(format!(
             "There is no operation {operation:?}; there are and, or, not, nested, fuzzy, {}.",
-            OPERATORS.iter().filter(|name| !name.starts_with('I')).copied().collect::<Vec<_>>().join(", ")
+            OPERATORS
+                .iter()
+                .filter(|name| !name.starts_with('I') && **name != "match")
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ")
         )));
     }
-    let canonical = operation.replace('I', "l");
-    if !field.kind.operators().contains(&canonical.as_str()) {
+    let canonical = match operation {
+        "It" => "lt",
+        "Ite" => "lte",
+        "match" => "match-phrase",
+        other => other,
+    };
+    if !field.kind.operators().contains(&canonical) {
         return Err(Error::invalid_argument(format!(
             "The operation {operation} does not apply to the field {name}, which is {}; use {}.",
             field.kind.describe(),
             field.kind.operators().join(", ")
         )));
     }
-    let condition = match canonical.as_str() {
+    let condition = match canonical {
         "eq" => Condition::Eq(literal(&field, &value)?),
         "gt" => Condition::Gt(literal(&field, &value)?),
         "gte" => Condition::Gte(literal(&field, &value)?),
@@ -269,7 +283,7 @@ fn leaf(node: &QueryNode, operation: &str) -> Result<Plan> {
             let words = words(&value);
             if words.is_empty() {
                 return Err(Error::invalid_argument(format!(
-                    "The operation match-phrase on the field {name} needs a Value with words in it."
+                    "The operation {operation} on the field {name} needs a Value with words in it."
                 )));
             }
             Condition::Phrase(words)
@@ -322,7 +336,9 @@ fn literal(field: &Field, value: &str) -> Result<Literal> {
             value.trim().parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| wrong("a number"))?,
         ),
         FieldType::Time => Literal::Int(
-            Timestamp::parse(value).ok_or_else(|| wrong("an RFC 3339 time such as 2026-01-31T12:00:00Z"))?.0,
+            Timestamp::parse_or_utc(value)
+                .ok_or_else(|| wrong("an RFC 3339 time such as 2026-01-31T12:00:00Z, or a date"))?
+                .0,
         ),
         FieldType::Text | FieldType::FoldedText | FieldType::LatLong | FieldType::Mixed => {
             Literal::Text(fold(field, value))
@@ -350,6 +366,30 @@ mod tests {
         let Plan::And(parts) = plan(node).unwrap() else { unreachable!() };
         assert_eq!(parts.len(), 2);
         assert_eq!(plan(json!({})).unwrap(), Plan::All);
+        assert_eq!(plan(json!({"Value": "", "SubQueries": []})).unwrap(), Plan::All);
+    }
+
+    #[test]
+    fn a_member_that_is_not_known_is_refused() {
+        let table = [
+            json!({"field": "Size", "operation": "eq", "value": "1"}),
+            json!({"Field": "Size", "Operation": "eq", "Value": "1", "Boost": 2}),
+            json!({"Operation": "and", "SubQueries": [{"Field": "Size", "operation": "eq", "Value": "1"}]}),
+            json!({"Queries": []}),
+        ];
+        for query in table {
+            let read = serde_json::from_value::<QueryNode>(query.clone());
+            assert!(read.is_err_and(|error| error.to_string().contains("unknown field")), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_the_beginning_of_its_day_in_utc() {
+        let of =
+            |value: &str| plan(json!({"Field": "ProduceTime", "Operation": "gte", "Value": value})).unwrap();
+        for same in ["2008-01-01", "2008-01-01T00:00:00", "2008-01-01T01:00:00+01:00"] {
+            assert_eq!(of(same), of("2008-01-01T00:00:00Z"), "{same}");
+        }
     }
 
     #[test]
@@ -370,6 +410,9 @@ mod tests {
             (json!({"Field": "Size", "Operation": "near", "Value": "1"}), "no operation \"near\""),
             (json!({"Field": "Size", "Value": "1"}), "needs an Operation"),
             (json!({"Operation": "eq", "Value": "1"}), "needs a Field"),
+            (json!({"Value": "1"}), "needs an Operation"),
+            (json!({"Field": "Size", "Operation": "match", "Value": "1"}), "match does not apply"),
+            (json!({"Field": "Title", "Operation": "match", "Value": "-"}), "match on the field Title"),
             (json!({"Operation": "and"}), "needs SubQueries"),
             (json!({"Operation": "nested"}), "needs SubQueries"),
             (

@@ -36,6 +36,9 @@ pub(in super::super) struct SimpleInput {
     with_stats: bool,
 }
 
+/// The range of `MaxResults`.
+const RANGE: &str = "between 0 and 100, or with Aggregations between 0 and 2000";
+
 /// SimpleQuery: the files that satisfy conditions, in order, page by page, or
 /// numbers and groups over all of them.
 pub(in super::super) struct SimpleQuery;
@@ -57,7 +60,8 @@ impl Operation for SimpleQuery {
             "MaxResults",
             Int(0, 2000),
             "Files of a page, 100 by default and at most; with Aggregations groups of one, at most 2000.",
-        ),
+        )
+        .with_range(RANGE),
         NEXT_TOKEN,
         Param::optional(
             "Aggregations",
@@ -77,10 +81,7 @@ impl Operation for SimpleQuery {
         let aggregations = Aggregation::read(input.aggregations.as_deref().unwrap_or_default())?;
         let most = if aggregations.is_empty() { 100 } else { Limits::GROUPS as i64 };
         if input.max_results.is_some_and(|number| number > most) {
-            return Err(Error::invalid(
-                "MaxResults",
-                format!("It must be a whole number between 0 and {most}."),
-            ));
+            return Err(Error::invalid("MaxResults", format!("It must be a whole number {RANGE}.")));
         }
         let plan = Plan::new(input.query.as_ref())?;
         let sort = SortSpec::new(&input.sort, &input.order, Direction::Descending)?;
