@@ -131,18 +131,39 @@ fn a_wide_grant_is_found() {
     }
 }
 
-/// `MEDIADEX_BLESS=1 cargo test` writes the table anew.
+/// Compares the part of a document between two lines with what is generated, or
+/// writes it where `MEDIADEX_BLESS` is set.
+fn is_generated(document: &str, begin: &str, end: &str, want: &str) {
+    let text = read(document);
+    let (before, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{document} has no {begin}"));
+    let (table, after) = rest.split_once(end).unwrap_or_else(|| panic!("{document} has no {end}"));
+    if std::env::var_os("MEDIADEX_BLESS").is_some() {
+        std::fs::write(root().join(document), format!("{before}{begin}{want}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(table, want, "{document}: run MEDIADEX_BLESS=1 cargo test, and read what changed");
+    }
+}
+
+/// `MEDIADEX_BLESS=1 cargo test` writes the table again.
 #[test]
 fn the_readme_has_the_catalogue_of_fields() {
-    const BEGIN: &str = "<!-- fields: generated from the catalogue -->\n";
-    const END: &str = "<!-- end of fields -->";
-    let readme = read("README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has no place for the fields");
-    let (table, after) = rest.split_once(END).expect("the fields of the README have no end");
     let want = mediadex_core::query::describe_fields();
-    if std::env::var_os("MEDIADEX_BLESS").is_some() {
-        std::fs::write(root().join("README.md"), format!("{before}{BEGIN}{want}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(table, want, "run MEDIADEX_BLESS=1 cargo test, and read what changed");
-    }
+    is_generated(
+        "README.md",
+        "<!-- fields: generated from the catalogue -->\n",
+        "<!-- end of fields -->",
+        &want,
+    );
+}
+
+/// `MEDIADEX_BLESS=1 cargo test` writes the tables again.
+#[test]
+fn the_documentation_has_the_state_of_every_operation_of_imm() {
+    let want = mediadex_core::operation::describe_operations();
+    is_generated(
+        "docs/imm-operations.md",
+        "<!-- operations: generated from OPERATIONS -->\n",
+        "<!-- end of operations -->",
+        &want,
+    );
 }

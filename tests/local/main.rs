@@ -14,6 +14,8 @@ mod access_key;
 mod attributes;
 mod authorisation;
 mod bindings;
+mod clients;
+mod command_line;
 mod coverage;
 mod crash;
 mod datasets;

@@ -94,8 +94,7 @@ fn time_of(request: &HttpRequest) -> i64 {
             civil.to_datetime().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp()
         }
         Scheme::RpcV1 | Scheme::Bearer => {
-            let date =
-                parameter(request, "Timestamp").or(request.header("x-acs-date").map(str::to_owned));
+            let date = parameter(request, "Timestamp").or(request.header("x-acs-date").map(str::to_owned));
             date.unwrap().parse().unwrap()
         }
         _ => request.header("x-acs-date").unwrap().parse().unwrap(),
@@ -322,7 +321,9 @@ async fn captured_requests_verify_and_nothing_else_of_them_does() {
     for captured in &all {
         let name = &captured.name;
         now.set(captured.time);
-        if name.ends_with("(unknown key)") || name.ends_with("(wrong secret)") || name.ends_with("(query not signed)")
+        if name.ends_with("(unknown key)")
+            || name.ends_with("(wrong secret)")
+            || name.ends_with("(query not signed)")
         {
             let (status, code, message) = code_of(&gateway, &captured.request).await;
             assert_eq!((status, code.as_str()), (401, "APIGW.0301"), "{name}: {message}");

@@ -1,6 +1,11 @@
 """huaweicloudsdkimagesearch 3.1.219, which has the v2 calls, against the door
 of ImageSearch: who is let in, and to which operation."""
 
+import hashlib
+import hmac
+from datetime import datetime, timezone
+from urllib.parse import urlsplit
+
 import pytest
 import requests
 from huaweicloudsdkimagesearch.v2 import (
@@ -20,6 +25,7 @@ from huaweicloudsdkimagesearch.v2 import (
     UpdateParam,
 )
 from support import door, image_search
+from support.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET
 from support.image_search import PROJECT, check_outcome, check_refused, client, key_pair
 
 SERVICE = "test_instance"
@@ -115,6 +121,54 @@ def test_a_token_works_without_any_sdk(cloud):
     assert "RunSearch" in reply.json()["error_msg"]
     reply = requests.post(url, json=body, timeout=30)
     assert (reply.status_code, reply.json()["error_code"]) == (401, "APIGW.0301")
+
+
+SIGNED = {
+    "java": ["host", "user-agent", "x-project-id", "x-sdk-date"],
+    "go": ["user-agent", "x-project-id", "x-sdk-date"],
+}
+
+
+@pytest.mark.parametrize("language", SIGNED)
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_call_signed_as_in_other_languages_is_let_in(cloud, language, content_type):
+    """Neither signs Content-Type, Go not even the host; Java sends its body in
+    chunks."""
+    path, body = f"/v2/{PROJECT}/mms/{SERVICE}/search", b'{"search_type":"KEYWORD","keywords":["car"]}'
+    headers = {
+        "host": urlsplit(cloud.api).netloc,
+        "user-agent": f"huaweicloud-usdk-{language}/3.0",
+        "x-project-id": PROJECT,
+        "x-sdk-date": datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
+    }
+
+    def send(names, **changed):
+        lines = "".join(f"{name}:{headers[name]}\n" for name in names)
+        canonical = f"POST\n{path}/\n\n{lines}\n{';'.join(names)}\n{hashlib.sha256(body).hexdigest()}"
+        hashed = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"SDK-HMAC-SHA256\n{headers['x-sdk-date']}\n{hashed}"
+        signature = hmac.new(ACCESS_KEY_SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        authorization = (
+            f"SDK-HMAC-SHA256 Access={ACCESS_KEY_ID}, SignedHeaders={';'.join(names)}, Signature={signature}"
+        )
+        sent = {**headers, "content-type": content_type, "authorization": authorization, **changed}
+        # An iterator is sent in chunks.
+        data = iter([body[:10], body[10:]]) if language == "java" else body
+        reply = requests.post(f"{cloud.api}{path}", data=data, headers=sent, timeout=30)
+        return reply.status_code, reply.json()
+
+    names = SIGNED[language]
+    status, answer = send(names)
+    assert (status, answer["error_code"]) == (404, "APIGW.0101"), answer
+    assert "RunSearch" in answer["error_msg"]
+    for what, (signed, changed) in {
+        "no date": ([name for name in names if name != "x-sdk-date"], {}),
+        "another project": (names, {"x-project-id": "0" * 32}),
+        "a token that is not signed": (names, {"x-security-token": "x"}),
+        "a wrong hash": (names, {"x-sdk-content-sha256": "UNSIGNED-PAYLOAD"}),
+    }.items():
+        status, answer = send(signed, **changed)
+        assert (status, answer["error_code"]) == (401, "APIGW.0301"), (what, answer)
 
 
 def test_a_policy_says_which_operation_and_instance(cloud):

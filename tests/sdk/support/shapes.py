@@ -11,6 +11,8 @@ import typing
 
 # What mediadex tells beyond the newest SDK. Every SDK passes over it.
 MORE = {
+    # What Java's model has instead of Reason.
+    "Binding": {"Detail"},
     "SemanticQueryResponseBody": {"Parse", "TotalHits"},
     "TaskInfo": {"ProjectName", "EventId"},
 }

@@ -78,6 +78,9 @@ INVALID = [
     ("ListProjects", {"MaxResults": "201"}, "MaxResults"),
     ("ListProjects", {"MaxResults": "-1"}, "MaxResults"),
     ("ListProjects", {"Prefix": "p" * 129}, "Prefix"),
+    ("ListProjects", {"NextToken": "nonsense"}, "NextToken"),
+    ("ListDatasets", {"ProjectName": "{P}", "NextToken": "nonsense"}, "NextToken"),
+    ("IndexFileMeta", {**FILES, "File": {"URI": "oss://{B}/../k"}}, "URI"),
     ("CreateDataset", {"ProjectName": "{P}", "DatasetName": "-d"}, "DatasetName"),
     ("CreateDataset", {**FILES, "TemplateId": "Official:Nothing"}, "TemplateId"),
     ("CreateBinding", {**FILES, "URI": "{B}"}, "URI"),
@@ -120,6 +123,7 @@ JSON = [
     ("BatchGetFileMeta", {**FILES, "URIs": "oss://x/y"}),
     ("SimpleQuery", {**FILES, "Query": "["}),
     ("SimpleQuery", {**FILES, "Query": {"SubQueries": "none"}}),
+    ("SimpleQuery", {**FILES, "Query": {"field": "Size", "operation": "eq", "value": "1"}}),
     ("ListTasks", {"ProjectName": "{P}", "TaskTypes": "IndexFileMeta"}),
 ]
 ARGUMENT = [
@@ -266,6 +270,10 @@ def test_a_binding_that_is_not_stopped_is_not_resumed(cloud):
 def test_actions_and_versions(cloud):
     check(Request("MakeCoffee").send(cloud), "InvalidAction.NotFound", 404)
     check(Request("listprojects").send(cloud), "InvalidAction.NotFound", 404)
+    for action in ("CreateStory", "CreateBatch", "DetectImageFaces"):
+        reply = Request(action, {"ProjectName": "p"}).send(cloud)
+        check(reply, "OperationNotSupported", 400)
+        assert action in reply.body["Message"]
     check(Request("ListProjects", version="2017-09-06").send(cloud), "InvalidVersion", 400)
     check(Request("ListProjects", method="PUT").send(cloud), "UnsupportedHTTPMethod", 405)
 

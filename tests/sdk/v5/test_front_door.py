@@ -2,6 +2,7 @@
 and the doors for whoever has no SDK."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -211,6 +212,44 @@ def test_a_policy_holds_however_a_name_is_written(cloud):
             assert ask(action, f'{{"AccessKeyId": {written}}}').status in (400, 403), (action, written)
 
 
+def test_keys_are_managed_with_either_signature(cloud):
+    """In RPC v1 the key that signs is a parameter of the name that the
+    operations have for the key that they are about."""
+    imm = cloud.imm(signature_algorithm="v2")
+
+    def ask(action, **query):
+        params = utils_models.Params(
+            action=action, version="2020-09-30", protocol="HTTP", pathname="/", method="POST",
+            auth_type="AK", style="RPC", req_body_type="formData", body_type="json",
+        )
+        policy = query.pop("Policy", None)
+        if policy:
+            query["Policy"] = json.dumps(policy)
+        return imm.call_api(params, utils_models.OpenApiRequest(query=query), RuntimeOptions())["body"]
+
+    made = ask("CreateAccessKey", Policy=allow("imm:*"), Description="made")["AccessKey"]
+    assert made["AccessKeyId"] != ACCESS_KEY_ID and made["AccessKeySecret"]
+    named = unique("key")
+    assert ask("CreateAccessKey", UserAccessKeyId=named, Policy=allow("imm:*"))["AccessKey"]["AccessKeyId"] == named
+    changed = ask("UpdateAccessKey", UserAccessKeyId=named, Description="changed")["AccessKey"]
+    assert (changed["AccessKeyId"], changed["Description"]) == (named, "changed")
+    assert ask("CreateTemporaryKey")["Credentials"]["SecurityToken"]
+    ask("DeleteAccessKey", UserAccessKeyId=named)
+    listed = {key["AccessKeyId"] for key in ask("ListAccessKeys")["AccessKeys"]}
+    assert made["AccessKeyId"] in listed and named not in listed
+    error = fault(lambda: ask("DeleteAccessKey"))
+    assert error.code == "MissingAccessKeyId", error
+
+
+def test_a_denial_has_its_detail(cloud, project):
+    key_id, secret = door.access_key(cloud, allow("imm:ListProjects"))
+    error = fault(lambda: get(cloud.imm(secret, key_id), project))
+    assert error.code == "NoPermission"
+    detail = error.access_denied_detail
+    assert (detail["AuthAction"], detail["NoPermissionType"]) == ("imm:GetProject", "ImplicitDeny")
+    assert detail["AuthPrincipalDisplayName"] == key_id
+
+
 def test_a_denied_project_stays_denied_however_its_name_is_written(cloud):
     name = "true"
     door.call(cloud, "CreateProject", ProjectName=name)
@@ -260,6 +299,7 @@ def test_the_native_door_answers_what_the_sdk_reads(cloud, project):
         ("GetProject", {}, 400, "MissingProjectName"),
         ("CreateProject", {"ProjectName": project}, 409, "ResourceAlreadyExists"),
         ("MakeCoffee", {}, 404, "InvalidAction.NotFound"),
+        ("CreateStory", {}, 400, "OperationNotSupported"),
         ("ListProjects", ["not an object"], 400, "InvalidJSON"),
     ]:
         reply = post(cloud, f"/api/{operation}", given, authorization=bearer)

@@ -136,6 +136,11 @@ fn no_token() -> Error {
 }
 
 impl Claim {
+    /// Whether the claim rests on a signature among the parameters.
+    pub(super) fn is_rpc_v1(&self) -> bool {
+        matches!(self.proof, Proof::RpcV1 { .. })
+    }
+
     /// Holds the proof against one secret of the key.
     ///
     /// # Errors

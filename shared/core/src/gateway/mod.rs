@@ -35,10 +35,10 @@ pub use precheck::Precheck;
 pub use sign::{Credentials, SignedRequest, sign_acs3};
 
 use crate::context::Context;
-use crate::error::{Code, Error, Result};
-use crate::keys::AccessKey;
+use crate::error::{Code, Denial, Error, Result};
+use crate::keys::{AccessKey, KeyKind};
 use crate::model::{Timestamp, request_id};
-use crate::operation::{Call, Params, Row, operation, text_of};
+use crate::operation::{Call, Params, Row, is_of_imm, operation, text_of};
 
 /// The API version that is served.
 pub const VERSION: &str = "2020-09-30";
@@ -82,8 +82,23 @@ pub struct Gateway {
     limiter: Arc<rate::Limiter>,
 }
 
-fn no_such_operation() -> Error {
-    Error::with_code(Code::ActionNotFound, "Specified api is not found, please check your url and method.")
+/// The row of an operation, or why there is none.
+///
+/// # Errors
+/// `InvalidAction.NotFound`; `OperationNotSupported` for one that IMM has.
+fn row_of(name: &str) -> Result<&'static Row> {
+    operation(name).ok_or_else(|| {
+        if is_of_imm(name) {
+            return Error::with_code(
+                Code::OperationNotSupported,
+                format!("The operation {name} of IMM is not available in this version of mediadex."),
+            );
+        }
+        Error::with_code(
+            Code::ActionNotFound,
+            "Specified api is not found, please check your url and method.",
+        )
+    })
 }
 
 impl Gateway {
@@ -159,6 +174,7 @@ impl Gateway {
     async fn imm(&self, request: &HttpRequest, id: &str, caller: &mut String) -> Result<HttpResponse> {
         must_be_an_rpc_method(request)?;
         let claim = auth::imm(request, Timestamp::now())?;
+        let is_rpc_v1 = claim.is_rpc_v1();
         let key = claim.authenticate(&self.ctx, request).await?;
         key.owner().clone_into(caller);
         let action = request.action().ok_or_else(|| Error::missing("Action"))?;
@@ -168,8 +184,12 @@ impl Gateway {
                 format!("Specified parameter Version is not valid. This service has version {VERSION}."),
             ));
         }
-        let row = operation(&action).ok_or_else(no_such_operation)?;
-        let reply = self.run(row, encoding::params(request)?, &key, id).await?;
+        let row = row_of(&action)?;
+        let mut params = encoding::params(request)?;
+        if is_rpc_v1 {
+            rpc_v1::take_out_of(&mut params);
+        }
+        let reply = self.run(row, params, &key, id).await?;
         Ok(HttpResponse::json(200, &Value::Object(reply), id))
     }
 
@@ -203,10 +223,21 @@ impl Gateway {
             target: "mediadex::audit",
             request_id = id, access_key_id = key.id(), owner = key.owner(), action, resource, "denied"
         );
-        Err(Error::with_code(
-            Code::NoPermission,
-            format!("You are not authorized to do {action} on {resource}."),
-        ))
+        let principal = match key.kind() {
+            KeyKind::Permanent => "AccessKey",
+            KeyKind::Temporary => "TemporaryKey",
+            KeyKind::Token => "Token",
+        };
+        let kind = if key.denies(action, resource) { "ExplicitDeny" } else { "ImplicitDeny" };
+        Err(Error::denied(Denial {
+            auth_action: action.to_owned(),
+            auth_resource: resource.to_owned(),
+            auth_principal_display_name: key.owner().to_owned(),
+            auth_principal_owner_id: self.ctx.config.account_id.clone(),
+            auth_principal_type: principal.to_owned(),
+            no_permission_type: kind.to_owned(),
+            policy_type: "AccessKeyPolicy".to_owned(),
+        }))
     }
 
     async fn limit_key(&self, key: &AccessKey) -> Result<()> {
@@ -220,7 +251,8 @@ impl Gateway {
             Door::ImageSearch => image_search::render(error, id),
             Door::Imm | Door::Native => {
                 let body = error_body(error, id, &self.ctx.config.region);
-                HttpResponse::json(error.code().status(), &body, id)
+                let status = if door == Door::Native { native::status } else { Code::status };
+                HttpResponse::json(status(error.code()), &body, id)
             }
         };
         if let Some(millis) = error.retry_after_millis() {
@@ -323,20 +355,27 @@ pub fn body_too_large(max: usize) -> Error {
 pub fn url_too_long() -> Error {
     Error::with_code(
         Code::RequestUriTooLong,
-        format!("A URL may have at most {MAX_URL} bytes; send the parameters in a form or JSON body."),
+        format!(
+            "A URL may have at most {MAX_URL} bytes; send the parameters in a form or JSON body, \
+             or fewer files in a call."
+        ),
     )
 }
 
 /// The body of an error, in the shape that IMM documents.
 fn error_body(error: &Error, request_id: &str, region: &str) -> Value {
     let code = error.code().text();
-    json!({
+    let mut body = json!({
         "RequestId": request_id,
         "HostId": format!("imm.{region}.mediadex"),
         "Code": code,
         "Message": error.message(),
         "Recommend": format!("https://api.alibabacloud.com/troubleshoot?q={code}&product=imm"),
-    })
+    });
+    if let (Some(body), Some(denial)) = (body.as_object_mut(), error.denial()) {
+        body.insert("AccessDeniedDetail".into(), json!(denial));
+    }
+    body
 }
 
 #[cfg(test)]

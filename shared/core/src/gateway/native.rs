@@ -3,12 +3,21 @@
 
 use serde_json::Value;
 
-use super::{Gateway, HttpRequest, HttpResponse, auth, encoding};
+use super::{Gateway, HttpRequest, HttpResponse, auth, encoding, row_of};
 use crate::error::{Code, Error, Result};
-use crate::operation::{Params, operation};
+use crate::operation::Params;
 
 /// Where the operations are.
 pub(super) const ROOT: &str = "/api/";
+
+/// The status of a row of the catalogue at this door. IMM's SDKs want 400 for
+/// what came too often; HTTP has a status for it.
+pub(super) fn status(code: &Code) -> u16 {
+    match code {
+        Code::Throttling => 429,
+        code => code.status(),
+    }
+}
 
 /// The token of a request.
 fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -41,7 +50,7 @@ impl Gateway {
         let key = claim(request)?.authenticate(&self.ctx, request).await?;
         key.owner().clone_into(caller);
         let name = request.path.strip_prefix(ROOT).unwrap_or_default();
-        let row = operation(name).ok_or_else(super::no_such_operation)?;
+        let row = row_of(name)?;
         let params =
             if request.body.is_empty() { Params::new() } else { encoding::json_object(&request.body)? };
         let reply = self.run(row, params, &key, id).await?;

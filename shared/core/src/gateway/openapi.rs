@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
-use super::native::ROOT;
+use super::native::{ROOT, status as status_of};
 use crate::error::Code;
 use crate::keys::Scope;
 use crate::operation::{Kind, OPERATIONS, Param, Row};
@@ -70,7 +70,7 @@ fn permission(row: &Row) -> String {
 fn statuses() -> BTreeMap<u16, Vec<(String, &'static str)>> {
     let mut by_status: BTreeMap<u16, Vec<(String, &'static str)>> = BTreeMap::new();
     for (code, meaning) in Code::catalogue() {
-        by_status.entry(code.status()).or_default().push((code.text(), meaning));
+        by_status.entry(status_of(&code)).or_default().push((code.text(), meaning));
     }
     by_status
 }
@@ -133,6 +133,10 @@ fn build() -> Value {
                     },
                     "Message": {"type": "string"},
                     "Recommend": {"type": "string"},
+                    "AccessDeniedDetail": {
+                        "type": "object",
+                        "description": "Of NoPermission: the action, the resource, and who was denied.",
+                    },
                 },
             }},
         },
@@ -160,7 +164,7 @@ mod tests {
                 assert!(!param.doc.is_empty(), "{} {}", row.name, param.name);
             }
             for (code, _) in Code::catalogue() {
-                let status = code.status().to_string();
+                let status = status_of(&code).to_string();
                 let reference = operation["responses"][&status]["$ref"].as_str().unwrap();
                 assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
             }

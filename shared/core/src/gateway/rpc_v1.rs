@@ -11,11 +11,41 @@ use super::auth::{Claim, MAX_NONCE, Proof, incomplete, must_be_recent};
 use super::encoding::{canonical_pairs, encode, first, form, pairs};
 use crate::error::{Code, Error, Result};
 use crate::model::Timestamp;
+use crate::operation::Params;
 
 /// Headers of the API's own that such requests carry. Nothing signs them, so
 /// none of them may say anything that the parameters do not.
 const KNOWN_HEADERS: [&str; 4] =
     ["x-acs-credentials-provider", "x-acs-signature-nonce", "x-acs-retry-attempts", "x-acs-retry-delay"];
+
+/// Parameters of the signature's own. They are none of the operation's, although
+/// one of them has the name of a parameter of the operations of access keys.
+const OF_THE_SIGNATURE: [&str; 10] = [
+    "AccessKeyId",
+    "Action",
+    "Format",
+    "SecurityToken",
+    "Signature",
+    "SignatureMethod",
+    "SignatureNonce",
+    "SignatureVersion",
+    "Timestamp",
+    "Version",
+];
+
+/// The name under which such a request names an access key for its operation, as
+/// RAM's API does.
+const OTHER_KEY: &str = "UserAccessKeyId";
+
+/// Leaves the operation's own parameters of those that were sent.
+pub(super) fn take_out_of(params: &mut Params) {
+    for name in OF_THE_SIGNATURE {
+        params.remove(name);
+    }
+    if let Some(id) = params.remove(OTHER_KEY) {
+        params.insert("AccessKeyId".into(), id);
+    }
+}
 
 /// All parameters that the signature is made over: those of the query string
 /// and of a form.

@@ -188,7 +188,12 @@ mod tests {
                 ),
             ];
             headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-            HttpRequest { method: "POST".into(), path: "/v1/p/service".into(), headers, ..HttpRequest::default() }
+            HttpRequest {
+                method: "POST".into(),
+                path: "/v1/p/service".into(),
+                headers,
+                ..HttpRequest::default()
+            }
         };
         let date = ("x-sdk-date", "20261121T203715Z");
         let table: [(&str, &[(&str, &str)], bool); 9] = [

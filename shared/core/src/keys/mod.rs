@@ -121,6 +121,11 @@ impl AccessKey {
         self.token_hash.as_ref().is_some_and(|known| bool::from(known.as_slice().ct_eq(hash.as_slice())))
     }
 
+    /// Whether one of its policies denies an action on a resource in so many words.
+    pub fn denies(&self, action: &str, resource: &str) -> bool {
+        self.policies.iter().any(|policy| policy.denies(action, resource))
+    }
+
     /// Whether it may do an action on a resource: all of its policies must say so.
     pub fn allows(&self, action: &str, resource: &str) -> bool {
         !self.policies.is_empty() && self.policies.iter().all(|policy| policy.allows(action, resource))

@@ -151,18 +151,27 @@ impl Policy {
 
     /// Whether the policy allows an action on a resource.
     pub fn allows(&self, action: &str, resource: &str) -> bool {
-        let applies = |statement: &&Statement| {
-            statement.action.iter().any(|pattern| is_like(pattern, action))
-                && statement.resource.iter().any(|pattern| is_like(pattern, resource))
-        };
         let mut allowed = false;
-        for statement in self.statement.iter().filter(applies) {
+        for statement in self.about(action, resource) {
             match statement.effect {
                 Effect::Deny => return false,
                 Effect::Allow => allowed = true,
             }
         }
         allowed
+    }
+
+    /// Whether a statement of the policy denies an action on a resource.
+    pub fn denies(&self, action: &str, resource: &str) -> bool {
+        self.about(action, resource).any(|statement| statement.effect == Effect::Deny)
+    }
+
+    /// The statements that apply to an action on a resource.
+    fn about<'a>(&'a self, action: &'a str, resource: &'a str) -> impl Iterator<Item = &'a Statement> {
+        self.statement.iter().filter(move |statement| {
+            statement.action.iter().any(|pattern| is_like(pattern, action))
+                && statement.resource.iter().any(|pattern| is_like(pattern, resource))
+        })
     }
 }
 
@@ -230,6 +239,8 @@ mod tests {
         assert!(policy.allows("imm:GetDataset", "acs:imm:r:a:project/mine/dataset/d"));
         assert!(!policy.allows("imm:GetDataset", "acs:imm:r:a:project/other/dataset/d"));
         assert!(!policy.allows("imm:DeleteDataset", "acs:imm:r:a:project/mine/dataset/d"));
+        assert!(policy.denies("imm:DeleteDataset", "acs:imm:r:a:project/mine/dataset/d"));
+        assert!(!policy.denies("imm:GetDataset", "acs:imm:r:a:project/other/dataset/d"));
         assert!(!Policy::default().allows("imm:GetDataset", "x"));
         let again: Policy = serde_json::from_str(&serde_json::to_string(&policy).unwrap()).unwrap();
         assert_eq!(again, policy);
