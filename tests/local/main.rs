@@ -32,3 +32,4 @@ mod redrive;
 mod support;
 mod unreadable;
 mod vectors;
+mod written_again;

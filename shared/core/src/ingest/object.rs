@@ -52,6 +52,12 @@ pub struct Facts {
     pub tags_refused: bool,
 }
 
+/// Whether an object is a folder's marker and no file: clients and consoles make
+/// folders with an empty object whose key ends in a slash.
+pub(super) fn is_marker(key: &str, size: i64) -> bool {
+    size == 0 && key.ends_with('/')
+}
+
 /// What came of reading an object.
 #[derive(Debug)]
 pub enum Fetched {
@@ -109,11 +115,27 @@ pub fn describe(mut facts: Facts, record: Option<&Record>) -> (Source, Map<Strin
 /// version, nothing is extracted; where it is in another storage class, what
 /// storage says is read.
 pub async fn fetch(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<&Source>) -> Fetched {
+    fetch_unless_known(ctx, uri, features, Known { source: known, is_trusted: true }).await
+}
+
+/// Reads an object that was written since `known` was read, even where it looks
+/// the same: dates are whole seconds, and a content that is written again has
+/// the ETag that it had.
+pub(super) async fn fetch_again(
+    ctx: &Context,
+    uri: &ObjectUri,
+    features: Features,
+    known: Option<&Source>,
+) -> Fetched {
+    fetch_unless_known(ctx, uri, features, Known { source: known, is_trusted: false }).await
+}
+
+async fn fetch_unless_known(ctx: &Context, uri: &ObjectUri, features: Features, known: Known<'_>) -> Fetched {
     if !features.reads_object() {
         return match head(ctx, uri).await {
-            Ok(facts) => match known_already(&facts, known) {
-                Some(Known::Same) => Fetched::Same,
-                Some(Known::OtherClass) => attributes(ctx, uri, facts, false).await,
+            Ok(facts) => match known.compare(&facts) {
+                Some(Found::Same) => Fetched::Same,
+                Some(Found::OtherClass) => attributes(ctx, uri, facts, false).await,
                 None => with_tags(ctx, uri, facts, None).await,
             },
             Err(ended) => ended,
@@ -139,41 +161,51 @@ pub(super) async fn read_attributes(
     known: &Source,
 ) -> Fetched {
     match head(ctx, uri).await {
-        Ok(facts) if known.same_object(&facts.source) => attributes(ctx, uri, facts, true).await,
+        Ok(facts) if known.same_version(&facts.source) => attributes(ctx, uri, facts, true).await,
         Ok(_) => fetch(ctx, uri, features, None).await,
         Err(ended) => ended,
     }
 }
 
+/// What the caller knows of an object.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    source: Option<&'a Source>,
+    /// Whether an object that looks the same is the same.
+    is_trusted: bool,
+}
+
 /// How an object that the caller knows was found.
-enum Known {
+enum Found {
     Same,
     OtherClass,
 }
 
-/// Whether the object is the version that the caller knows.
-fn known_already(facts: &Facts, known: Option<&Source>) -> Option<Known> {
-    let known = known.filter(|known| known.same_object(&facts.source))?;
-    Some(if known.has_other_class(&facts.source) { Known::OtherClass } else { Known::Same })
+impl Known<'_> {
+    /// Whether the object is the version that the caller knows.
+    fn compare(self, facts: &Facts) -> Option<Found> {
+        let known = self.source.filter(|known| self.is_trusted && known.same_version(&facts.source))?;
+        Some(if known.has_other_class(&facts.source) { Found::OtherClass } else { Found::Same })
+    }
 }
 
 /// One attempt; `None` when the object changed between two ranges.
-async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Option<&Source>) -> Option<Fetched> {
+async fn read(ctx: &Context, uri: &ObjectUri, features: Features, known: Known<'_>) -> Option<Fetched> {
     let first = get(ctx, uri, Some(0..HEAD_BYTES), None).await;
     let (output, whole) = match first {
         Ok(output) => (output, false),
         // An empty object has no byte range at all.
         Err(error) if status_of(&error) == Some(416) => match get(ctx, uri, None, None).await {
             Ok(output) => (output, true),
-            Err(error) => return Some(refused(ctx, uri, error, known).await),
+            Err(error) => return Some(refused(ctx, uri, error, known.source).await),
         },
-        Err(error) => return Some(refused(ctx, uri, error, known).await),
+        Err(error) => return Some(refused(ctx, uri, error, known.source).await),
     };
     let size = if whole { output.content_length().unwrap_or(0) } else { total_size(&output) };
     let facts = facts_of_get(&output, size);
-    match known_already(&facts, known) {
-        Some(Known::Same) => return Some(Fetched::Same),
-        Some(Known::OtherClass) => return Some(attributes(ctx, uri, facts, false).await),
+    match known.compare(&facts) {
+        Some(Found::Same) => return Some(Fetched::Same),
+        Some(Found::OtherClass) => return Some(attributes(ctx, uri, facts, false).await),
         None => {}
     }
     let head = match body(output).await {
@@ -299,7 +331,7 @@ async fn refused(
         ("NoSuchKey", _) => Fetched::Gone,
         ("InvalidObjectState", _) => {
             let facts = match head(ctx, uri).await {
-                Ok(facts) if known.is_some_and(|known| known.same_object(&facts.source)) => {
+                Ok(facts) if known.is_some_and(|known| known.same_version(&facts.source)) => {
                     return attributes(ctx, uri, facts, false).await;
                 }
                 Ok(mut facts) => match add_tags(ctx, uri, &mut facts, false).await {
@@ -372,6 +404,17 @@ fn source_of(
         size,
         modified,
         version: version.filter(|version| *version != "null").map(str::to_owned),
+    }
+}
+
+/// What a listing says of an object.
+pub(super) fn listed(object: &aws_sdk_s3::types::Object) -> Source {
+    Source {
+        etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+        size: object.size().unwrap_or(0),
+        modified: object.last_modified().map_or(0, |time| time.secs()),
+        version: None,
+        class: object.storage_class().map(|class| class.as_str().to_owned()),
     }
 }
 

@@ -5,7 +5,8 @@
 //! 2. A hint whose sequencer is not later than the row's is stale.
 //! 3. Read the object.
 //! 4. The same version: stop, or (where tags, storage class or access may have
-//!    changed) put what storage says of it into the record that is there.
+//!    changed) put what storage says of it into the record that is there. After
+//!    an event that is later than the row's, nothing counts as the same.
 //! 5. Extract.
 //! 6. Write under the `rev` of step 1, with the counters.
 //! 7. On conflict, start again.
@@ -19,7 +20,7 @@ use serde_json::{Map, Value};
 use super::attributes::replace;
 use super::careful;
 use super::hint::{Hint, Outcome};
-use super::object::{Facts, Fetched, describe, fetch, read_attributes};
+use super::object::{Facts, Fetched, describe, fetch, fetch_again, is_marker, read_attributes};
 use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{
@@ -324,21 +325,14 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
     let now = Timestamp::now();
     let features = target.template.features;
     let is_live = row.as_ref().is_some_and(|row| row.status == Status::Live);
-    let mut fetched = match known {
+    let was_written = row.as_ref().is_some_and(|row| was_written_since(row, hint));
+    let fetched = match known {
+        Some(known) if was_written => fetch_again(ctx, &hint.uri, features, Some(known)).await,
         Some(known) if hint.attributes && is_live => read_attributes(ctx, &hint.uri, features, known).await,
         _ => fetch(ctx, &hint.uri, features, known).await,
     };
-    // A later event that finds the same content: it was written again within the
-    // second that dates have, perhaps with other tags and headers.
-    if let (Fetched::Same, Some(known)) = (&fetched, known)
-        && row
-            .as_ref()
-            .is_some_and(|row| row.seq.is_some() && is_later(hint.seq.as_deref(), row.seq.as_deref()))
-    {
-        fetched = read_attributes(ctx, &hint.uri, features, known).await;
-    }
     let is_absent = row.is_none();
-    match fetched {
+    match without_marker(fetched, hint, known) {
         Fetched::Same => Decision::Settled(Outcome::Unchanged),
         Fetched::Attributes { facts } => other_attributes(target, hint, row, &facts, now),
         Fetched::Gone => gone(target, hint, row, now),
@@ -390,6 +384,28 @@ fn avoid(target: &Target, hint: &Hint, row: Option<Row>, facts: Facts) -> Decisi
     }
     tracing::error!(uri = %hint.uri, reason = careful::REASON, "an object is left out");
     unreadable(target, hint, row, Timestamp::now(), Some(facts), careful::REASON, then)
+}
+
+/// A folder's marker is no file: there is nothing to index.
+fn without_marker(fetched: Fetched, hint: &Hint, known: Option<&Source>) -> Fetched {
+    let size = match &fetched {
+        Fetched::Read { facts, .. } | Fetched::Attributes { facts } => Some(facts.source.size),
+        Fetched::Same => known.map(|known| known.size),
+        _ => None,
+    };
+    if size.is_some_and(|size| is_marker(&hint.uri.key, size)) { Fetched::Gone } else { fetched }
+}
+
+/// Whether a hint tells of a write that the row does not know: a later event, or
+/// the first one of an object that a scan has found. The object is then read
+/// again even where it looks the same, because a second write within the second
+/// that dates have may leave all of size, ETag and date as they were. This is
+/// once for each event; one that comes again has the row's sequencer.
+///
+/// A file that was deleted by hand comes back with a write that is known to be
+/// later than the deletion, not with the late event of the version that went.
+fn was_written_since(row: &Row, hint: &Hint) -> bool {
+    (row.seq.is_some() || row.status == Status::Live) && is_later(hint.seq.as_deref(), row.seq.as_deref())
 }
 
 /// The content is what the row describes: the record is kept, and what storage
@@ -542,6 +558,31 @@ mod tests {
         ];
         for (a, b, later) in table {
             assert_eq!(is_later(a, b), later, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_write_is_read_whatever_the_row_describes() {
+        let uri = ObjectUri::new("bucket", "key");
+        let mut row = Row::new(RowKey::of("D", 1, &uri), &uri, Origin::Automatic, 1);
+        let mut hint = Hint::new(uri);
+        let table = [
+            (Status::Live, Some("01"), Some("02"), true),
+            (Status::Live, Some("02"), Some("02"), false),
+            (Status::Live, Some("02"), Some("01"), false),
+            (Status::Live, Some("02"), None, false),
+            // A scan has found it.
+            (Status::Live, None, Some("01"), true),
+            (Status::Live, None, None, false),
+            (Status::UserDeleted, Some("01"), Some("02"), true),
+            // Perhaps the late event of what was deleted.
+            (Status::UserDeleted, None, Some("01"), false),
+        ];
+        for (status, known, told, want) in table {
+            row.status = status;
+            row.seq = known.map(str::to_owned);
+            hint.seq = told.map(str::to_owned);
+            assert_eq!(was_written_since(&row, &hint), want, "{status:?} {known:?} {told:?}");
         }
     }
 

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{Compared, compare_listed, compares_tags, hints_of_other_tags};
 use super::guard::{self, Verdict};
 use super::hint::{Hint, Outcome};
+use super::object::{is_marker, listed};
 use super::reconcile::{Target, reconcile};
 use super::split::{list, split};
 use crate::context::Context;
@@ -287,16 +288,8 @@ async fn page_of(ctx: &Context, run: &Run, segment: &Segment) -> Result<Page> {
         .into_iter()
         .zip(&listing.objects)
         .filter(|(key, _)| segment.end.is_empty() || *key <= segment.end)
-        .map(|(key, object)| {
-            let source = Source {
-                etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                size: object.size().unwrap_or(0),
-                modified: object.last_modified().map_or(0, |time| time.secs()),
-                version: None,
-                class: object.storage_class().map(|class| class.as_str().to_owned()),
-            };
-            (key, source)
-        })
+        .filter(|(key, object)| !is_marker(key, object.size().unwrap_or(0)))
+        .map(|(key, object)| (key, listed(object)))
         .collect();
     let end = Some(segment.end.clone()).filter(|end| !end.is_empty());
     let upto = match (listing.truncated, last) {

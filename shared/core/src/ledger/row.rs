@@ -113,6 +113,12 @@ impl Source {
         self.etag == other.etag && self.size == other.size && self.modified == other.modified
     }
 
+    /// The same of what a request for the object itself was answered: that names
+    /// the version, and two versions of one second may have the same content.
+    pub fn same_version(&self, other: &Self) -> bool {
+        self.same_object(other) && self.version == other.version
+    }
+
     /// Whether `present` has another storage class than this row remembers. A
     /// class that one of the two does not know is no difference, with one
     /// exception: a row without a class is read again once where its object is
