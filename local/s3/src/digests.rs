@@ -13,23 +13,21 @@ use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use md5::{Digest, Md5};
 use mediadex_endpoint::RequestBody;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::Checksum as _;
+
+use crate::checksums::{Algorithm, Hashers};
 
 /// What the headers say of the body: names of headers and digests in base64.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Expected(Vec<(&'static str, String)>);
+pub(crate) struct Expected(Vec<(&'static str, Option<Algorithm>, String)>);
 
-/// Content-MD5 and the checksum headers, with the length of each in bytes.
-const DIGESTS: [(&str, usize); 6] = [
-    (MD5, 16),
-    ("x-amz-checksum-crc32", 4),
-    ("x-amz-checksum-crc32c", 4),
-    ("x-amz-checksum-crc64nvme", 8),
-    ("x-amz-checksum-sha1", 20),
-    ("x-amz-checksum-sha256", 32),
-];
 const MD5: &str = "Content-MD5";
+
+/// Content-MD5 and the checksum headers, with the algorithm and the length of
+/// each in bytes.
+fn digests() -> impl Iterator<Item = (&'static str, Option<Algorithm>, usize)> {
+    let sums = Algorithm::all().map(|algorithm| (algorithm.header(), Some(algorithm), algorithm.length()));
+    std::iter::once((MD5, None, 16)).chain(sums)
+}
 
 impl Expected {
     /// The digests of a request, if it has any.
@@ -38,13 +36,13 @@ impl Expected {
     /// The name of a header whose value can be no digest.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, &'static str> {
         let mut expected = Vec::new();
-        for (name, length) in DIGESTS {
+        for (name, algorithm, length) in digests() {
             for value in headers.get_all(name) {
                 let text = value.to_str().map_err(|_| name)?.trim();
                 if STANDARD.decode(text).map_err(|_| name)?.len() != length {
                     return Err(name);
                 }
-                expected.push((name, text.to_owned()));
+                expected.push((name, algorithm, text.to_owned()));
             }
         }
         Ok((!expected.is_empty()).then_some(Self(expected)))
@@ -68,36 +66,25 @@ pub(crate) struct Checked {
     expected: Expected,
     md5: Md5,
     /// Taken at the end.
-    sums: Option<ChecksumHasher>,
+    sums: Option<Hashers>,
     differs: Differs,
 }
 
 impl Checked {
     pub(crate) fn new(body: RequestBody, expected: Expected) -> (Self, Differs) {
-        let wants = |wanted: &str| expected.0.iter().any(|(name, _)| *name == wanted);
-        let sums = ChecksumHasher {
-            crc32: wants("x-amz-checksum-crc32").then(s3s::crypto::Crc32::new),
-            crc32c: wants("x-amz-checksum-crc32c").then(s3s::crypto::Crc32c::new),
-            crc64nvme: wants("x-amz-checksum-crc64nvme").then(s3s::crypto::Crc64Nvme::new),
-            sha1: wants("x-amz-checksum-sha1").then(s3s::crypto::Sha1::new),
-            sha256: wants("x-amz-checksum-sha256").then(s3s::crypto::Sha256::new),
-        };
+        let sums = Hashers::of(expected.0.iter().filter_map(|(_, algorithm, _)| *algorithm));
         let differs = Differs::default();
         (Self { body, expected, md5: Md5::new(), sums: Some(sums), differs: differs.clone() }, differs)
     }
 
     /// Compares at the end of the body.
     fn finish(&mut self) -> Option<io::Error> {
-        let sums = self.sums.take()?.finalize();
+        let sums = self.sums.take()?.finish();
         let md5 = STANDARD.encode(std::mem::take(&mut self.md5).finalize());
-        for (name, wanted) in &self.expected.0 {
-            let got = match *name {
-                MD5 => Some(md5.as_str()),
-                "x-amz-checksum-crc32" => sums.checksum_crc32.as_deref(),
-                "x-amz-checksum-crc32c" => sums.checksum_crc32c.as_deref(),
-                "x-amz-checksum-crc64nvme" => sums.checksum_crc64nvme.as_deref(),
-                "x-amz-checksum-sha1" => sums.checksum_sha1.as_deref(),
-                _ => sums.checksum_sha256.as_deref(),
+        for (name, algorithm, wanted) in &self.expected.0 {
+            let got = match algorithm {
+                None => Some(md5.as_str()),
+                Some(algorithm) => sums.get(*algorithm).map(String::as_str),
             };
             if got != Some(wanted.as_str()) {
                 let _already_known = self.differs.0.set(name);

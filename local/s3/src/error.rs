@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::{S3Error, S3ErrorCode};
 
 /// Why a store could not be opened, a bucket not added or a count not made.
@@ -61,6 +61,8 @@ pub(crate) type Outcome<T> = Result<T, Fault>;
 pub(crate) enum Fault {
     /// The client is told the code and the message.
     Client { code: S3ErrorCode, message: Cow<'static, str> },
+    /// The same with a code that the protocol crate does not know.
+    Coded { status: StatusCode, code: &'static str, message: &'static str },
     /// 304, which carries the validators.
     NotModified { etag: String, modified: i64 },
     /// The client is told InternalError, the log gets the rest.
@@ -100,6 +102,14 @@ impl Fault {
             S3ErrorCode::NoSuchUpload,
             "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
         )
+    }
+
+    pub(crate) fn invalid_part_number() -> Self {
+        Self::Coded {
+            status: StatusCode::RANGE_NOT_SATISFIABLE,
+            code: "InvalidPartNumber",
+            message: "The requested partnumber is not satisfiable",
+        }
     }
 
     pub(crate) fn precondition() -> Self {
@@ -156,6 +166,11 @@ impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Client { code, message } => S3Error::with_message(code, message),
+            Fault::Coded { status, code, message } => {
+                let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
+                error.set_status_code(status);
+                error
+            }
             Fault::NotModified { etag, modified } => {
                 let mut error = S3Error::new(S3ErrorCode::NotModified);
                 let mut headers = HeaderMap::new();

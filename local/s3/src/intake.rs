@@ -11,12 +11,10 @@ use http::HeaderMap;
 use md5::{Digest, Md5};
 use s3s::S3ErrorCode;
 use s3s::TrailingHeaders;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::Checksum as _;
-use s3s::dto::{ChecksumAlgorithm, StreamingBlob};
+use s3s::dto::StreamingBlob;
 
+use crate::checksums::{Algorithm, Hashers, Sums, invalid_request};
 use crate::error::{Doing, Fault, Outcome};
-use crate::sidecar::Sums;
 use crate::staging::Staged;
 
 /// Bytes gathered before they are handed to a blocking thread.
@@ -28,47 +26,52 @@ pub(crate) struct Declared {
     pub(crate) length: Option<i64>,
     /// In base64.
     pub(crate) md5: Option<String>,
-    pub(crate) sums: Sums,
-    pub(crate) algorithm: Option<ChecksumAlgorithm>,
-    pub(crate) trailers: Option<TrailingHeaders>,
-    /// Names of the trailers to come, from the header `x-amz-trailer`.
-    pub(crate) announced: String,
+    /// The checksums in the request's head.
+    sums: Sums,
+    /// The algorithms of checksums that come at the end of the body.
+    announced: Vec<Algorithm>,
+    trailers: Option<TrailingHeaders>,
+    /// What is calculated besides: for the object, or for that of an upload.
+    pub(crate) wanted: Option<Algorithm>,
 }
 
 impl Declared {
-    /// Adds what is not in the operation's own input.
-    pub(crate) fn with_trailers(mut self, headers: &HeaderMap, trailers: Option<TrailingHeaders>) -> Self {
-        let announced = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
-        self.announced = announced.unwrap_or_default().to_ascii_lowercase();
-        self.trailers = trailers;
-        self
+    /// What the headers of a request say (and the fields of a form, which are in
+    /// `sums` as well), and its trailers will.
+    ///
+    /// # Errors
+    /// If they name an algorithm that there is not, or more checksums than one.
+    pub(crate) fn of(
+        length: Option<i64>,
+        md5: Option<String>,
+        mut sums: Sums,
+        headers: &HeaderMap,
+        trailers: Option<TrailingHeaders>,
+    ) -> Outcome<Self> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let announced = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
+        let is_announced = |algorithm: &Algorithm| {
+            announced.split(',').any(|announced| announced.trim() == algorithm.header())
+        };
+        let announced: Vec<Algorithm> = Algorithm::all().filter(is_announced).collect();
+        sums.extend(Sums::of(headers));
+        if sums.iter().count() + announced.len() > 1 {
+            return Err(invalid_request(
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+            ));
+        }
+        let named = text("x-amz-sdk-checksum-algorithm").or_else(|| text("x-amz-checksum-algorithm"));
+        let wanted = named.map(Algorithm::parse).transpose()?;
+        Ok(Self { length, md5, sums, announced, trailers, wanted })
     }
 
-    fn hasher(&self) -> ChecksumHasher {
-        let algorithm = self.algorithm.as_ref().map(ChecksumAlgorithm::as_str).unwrap_or_default();
-        let wanted = |sum: &Option<String>, name: &str, trailer: &str| {
-            sum.is_some()
-                || algorithm.eq_ignore_ascii_case(name)
-                || self.announced.split(',').any(|t| t.trim() == trailer)
-        };
-        let sums = &self.sums;
-        let mut hasher = ChecksumHasher::default();
-        if wanted(&sums.crc32, ChecksumAlgorithm::CRC32, "x-amz-checksum-crc32") {
-            hasher.crc32 = Some(s3s::crypto::Crc32::new());
-        }
-        if wanted(&sums.crc32c, ChecksumAlgorithm::CRC32C, "x-amz-checksum-crc32c") {
-            hasher.crc32c = Some(s3s::crypto::Crc32c::new());
-        }
-        if wanted(&sums.crc64nvme, ChecksumAlgorithm::CRC64NVME, "x-amz-checksum-crc64nvme") {
-            hasher.crc64nvme = Some(s3s::crypto::Crc64Nvme::new());
-        }
-        if wanted(&sums.sha1, ChecksumAlgorithm::SHA1, "x-amz-checksum-sha1") {
-            hasher.sha1 = Some(s3s::crypto::Sha1::new());
-        }
-        if wanted(&sums.sha256, ChecksumAlgorithm::SHA256, "x-amz-checksum-sha256") {
-            hasher.sha256 = Some(s3s::crypto::Sha256::new());
-        }
-        hasher
+    /// The algorithm of the checksum that the client sends with the body.
+    pub(crate) fn sent(&self) -> Option<Algorithm> {
+        self.sums.algorithm().or(self.announced.first().copied())
+    }
+
+    fn hashers(&self) -> Hashers {
+        Hashers::of(self.sent().into_iter().chain(self.wanted))
     }
 }
 
@@ -84,7 +87,7 @@ struct Intake {
     staged: Staged,
     size: u64,
     md5: Md5,
-    sums: ChecksumHasher,
+    sums: Hashers,
 }
 
 impl Intake {
@@ -105,7 +108,7 @@ pub(crate) async fn receive(
     body: Option<StreamingBlob>,
     declared: Declared,
 ) -> Outcome<Received> {
-    let mut intake = Intake { staged, size: 0, md5: Md5::new(), sums: declared.hasher() };
+    let mut intake = Intake { staged, size: 0, md5: Md5::new(), sums: declared.hashers() };
     let mut gathered = Vec::new();
     let mut bytes = 0;
     if let Some(mut body) = body {
@@ -145,31 +148,18 @@ fn finish(intake: Intake, declared: &Declared, trailers: Option<&HeaderMap>) -> 
             return Err(bad_digest("Content-MD5"));
         }
     }
-    let computed = intake.sums.finalize();
-    let sums = Sums {
-        crc32: computed.checksum_crc32,
-        crc32c: computed.checksum_crc32c,
-        crc64nvme: computed.checksum_crc64nvme,
-        sha1: computed.checksum_sha1,
-        sha256: computed.checksum_sha256,
-    };
-    let head = &declared.sums;
-    for (name, head, computed) in [
-        ("x-amz-checksum-crc32", &head.crc32, &sums.crc32),
-        ("x-amz-checksum-crc32c", &head.crc32c, &sums.crc32c),
-        ("x-amz-checksum-crc64nvme", &head.crc64nvme, &sums.crc64nvme),
-        ("x-amz-checksum-sha1", &head.sha1, &sums.sha1),
-        ("x-amz-checksum-sha256", &head.sha256, &sums.sha256),
-    ] {
+    let sums = intake.sums.finish();
+    for algorithm in Algorithm::all() {
+        let name = algorithm.header();
+        let head = declared.sums.get(algorithm).map(String::as_str);
         let tail = trailers.and_then(|t| t.get(name)).and_then(|value| value.to_str().ok());
-        if tail.is_none() && declared.announced.split(',').any(|announced| announced.trim() == name) {
-            return Err(Fault::client(
-                S3ErrorCode::InvalidRequest,
-                format!("The request announced the trailer {name} and did not send it."),
-            ));
+        if tail.is_none() && declared.announced.contains(&algorithm) {
+            return Err(invalid_request(format!(
+                "The request announced the trailer {name} and did not send it."
+            )));
         }
-        for wanted in [head.as_deref(), tail].into_iter().flatten() {
-            if computed.as_deref().is_some_and(|computed| computed != wanted) {
+        for wanted in [head, tail].into_iter().flatten() {
+            if sums.get(algorithm).is_some_and(|computed| computed != wanted) {
                 return Err(bad_digest(name));
             }
         }
@@ -177,7 +167,7 @@ fn finish(intake: Intake, declared: &Declared, trailers: Option<&HeaderMap>) -> 
     Ok(Received { staged: intake.staged, size: intake.size, md5, sums })
 }
 
-fn bad_digest(what: &str) -> Fault {
+pub(crate) fn bad_digest(what: &str) -> Fault {
     Fault::client(S3ErrorCode::BadDigest, format!("The {what} you specified did not match what we received."))
 }
 

@@ -43,7 +43,7 @@ impl Refusal {
             Self::TooLong => "it is longer than 1,024 bytes",
             Self::EmptyComponent => "it has an empty path component (a leading or a double slash)",
             Self::DotComponent => "it has a path component \".\" or \"..\"",
-            Self::TrailingSlash => "it ends in a slash, and folders are not objects here",
+            Self::TrailingSlash => "it ends in a slash, so it is a folder, which has no content",
             Self::LongComponent => "it has a path component of more than 255 bytes",
             Self::Nul => "it has a NUL byte, which no file name can hold",
             Self::Reserved => "it has a path component reserved for unfinished uploads",
@@ -80,6 +80,15 @@ impl<'a> Key<'a> {
         }
         let name_at = text.rfind('/').map_or(0, |at| at + 1);
         Ok(Self { text, name_at })
+    }
+
+    /// Checks a key that ends in a slash: that of a folder, in which it names nothing.
+    pub(crate) fn parse_folder(text: &'a str) -> Result<Self, Refusal> {
+        if text.len() > MAX_KEY {
+            return Err(Refusal::TooLong);
+        }
+        Self::parse(text.strip_suffix('/').unwrap_or_default())?;
+        Ok(Self { text, name_at: text.len() })
     }
 
     /// The whole key.
@@ -178,6 +187,25 @@ mod tests {
         }
         assert!(thousand.len() <= MAX_KEY && Key::parse(&thousand).is_ok());
         assert_eq!(Key::parse(&format!("{thousand}/{long}")).map(|_| ()), Err(Refusal::TooLong));
+    }
+
+    #[test]
+    fn keys_of_folders_end_in_one_slash() {
+        let long = format!("{}/", "x".repeat(256));
+        for (key, want) in [
+            ("a/", Ok("a/")),
+            ("a/b c/", Ok("a/b c/")),
+            ("", Err(Refusal::Empty)),
+            ("a", Err(Refusal::Empty)),
+            ("/", Err(Refusal::Empty)),
+            ("a//", Err(Refusal::TrailingSlash)),
+            ("../", Err(Refusal::DotComponent)),
+            (&long, Err(Refusal::LongComponent)),
+        ] {
+            let got = Key::parse_folder(key);
+            assert_eq!(got.map(Key::folder), want, "{key:?}");
+            assert!(got.is_err() || got.is_ok_and(|key| key.name().is_empty()));
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@
 mod access;
 mod api;
 mod bucket;
+mod checksums;
 mod conditions;
 mod digests;
 mod error;
@@ -40,6 +41,7 @@ mod keys;
 mod listing;
 mod multipart;
 mod objects;
+mod parts;
 mod serve;
 mod sidecar;
 mod signing;

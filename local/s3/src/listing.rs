@@ -10,7 +10,8 @@ use crate::error::{Doing, Outcome};
 use crate::folders::{FolderCache, Names, visible};
 use crate::fsys::{self, Kind, Stamp};
 use crate::keys;
-use crate::sidecar::Sidecar;
+use crate::objects::markers;
+use crate::sidecar::{Marker, Sidecar};
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +58,9 @@ struct Frame {
 struct Walk<'a> {
     bucket: &'a Bucket,
     cache: &'a FolderCache,
+    sidecar: &'a Sidecar,
+    /// Whether clients made any folder with an empty object.
+    has_markers: bool,
     query: &'a Query<'a>,
     page: Page,
     frames: Vec<Frame>,
@@ -75,8 +79,16 @@ pub(crate) fn page(
     if query.max == 0 {
         return Ok(Page::default());
     }
-    let mut walk =
-        Walk { bucket, cache, query, page: Page::default(), frames: Vec::new(), key: String::new() };
+    let mut walk = Walk {
+        bucket,
+        cache,
+        sidecar,
+        has_markers: sidecar.marker_after(&bucket.name, query.prefix, "")?.is_some(),
+        query,
+        page: Page::default(),
+        frames: Vec::new(),
+        key: String::new(),
+    };
     walk.run(root)?;
     let mut page = walk.page;
     join(bucket, sidecar, query, &mut page)?;
@@ -97,6 +109,10 @@ impl Walk<'_> {
             Err(e) => return Err(e).doing("listing a folder"),
         };
         self.key.push_str(base);
+        if base == self.query.prefix && self.visit_marker(&folder)? {
+            self.page.truncated = true;
+            return Ok(());
+        }
         self.enter(folder)?;
         while let Some(frame) = self.frames.last_mut() {
             let index = frame.next;
@@ -184,7 +200,10 @@ impl Walk<'_> {
             }
             let there = if is_folder {
                 match fsys::open_folder(&frame.folder, bare) {
-                    Ok(folder) => holds_any(self.bucket, self.query.any_text, folder, self.key.len())?,
+                    Ok(folder) => {
+                        holds_any(self.bucket, self.query.any_text, folder, self.key.len())?
+                            || (self.has_markers && markers::any_below(self.sidecar, self.bucket, &self.key)?)
+                    }
                     Err(e) => {
                         self.passed_over(&self.key, e)?;
                         false
@@ -205,7 +224,12 @@ impl Walk<'_> {
         }
         if is_folder {
             match fsys::open_folder(&frame.folder, bare) {
-                Ok(folder) => self.enter(folder)?,
+                Ok(folder) => {
+                    if self.visit_marker(&folder)? {
+                        return Ok(true);
+                    }
+                    self.enter(folder)?;
+                }
                 Err(e) => self.passed_over(&self.key, e)?,
             }
             return Ok(false);
@@ -230,6 +254,34 @@ impl Walk<'_> {
             stamp: self.bucket.stamp(status.stamp),
             etag: String::new(),
             storage_class: None,
+        });
+        Ok(false)
+    }
+
+    /// Puts the marker of the folder whose key is in `self.key` on the page, if it
+    /// has one; answers whether the page is full and there is more.
+    fn visit_marker(&mut self, folder: &OwnedFd) -> Outcome<bool> {
+        if !self.has_markers || self.key.is_empty() || self.key.as_str() <= self.query.after {
+            return Ok(false);
+        }
+        if !self.query.any_text && !keys::fits_xml(&self.key) {
+            return Ok(false);
+        }
+        let Some(marker) = self.sidecar.marker(&self.bucket.name, &self.key)? else { return Ok(false) };
+        let Marker { inode, modified_ns: mtime_ns, attributes } = marker;
+        let status = fsys::status_of(folder).doing("listing a folder")?;
+        if self.bucket.stamp(status.stamp).inode != inode {
+            return Ok(false);
+        }
+        if self.full() {
+            return Ok(true);
+        }
+        self.page.last = Some(self.key.clone());
+        self.page.objects.push(Listed {
+            key: self.key.clone(),
+            stamp: Stamp { size: 0, mtime_ns, inode },
+            etag: markers::EMPTY.to_owned(),
+            storage_class: attributes.storage_class,
         });
         Ok(false)
     }
@@ -314,7 +366,7 @@ fn join(bucket: &Bucket, sidecar: &Sidecar, query: &Query<'_>, page: &mut Page) 
     } else {
         None
     };
-    for object in &mut page.objects {
+    for object in page.objects.iter_mut().filter(|object| !markers::is_folder(&object.key)) {
         let brief = match &mut range {
             Some(range) => range.remove(&object.key),
             None => sidecar.brief(&bucket.name, &object.key)?,
@@ -395,6 +447,7 @@ mod tests {
         fn pages_are_those_of_the_model(
             keys in prop::collection::vec(key(), 0..40),
             empty in prop::collection::vec(key(), 0..4),
+            marked in prop::collection::vec(key(), 0..4),
             prefix in prop_oneof![Just(String::new()), edge()],
             after in prop_oneof![Just(String::new()), edge()],
             delimiter in prop::sample::select(vec!["", "/", "a", "/a", "-"]),
@@ -403,11 +456,24 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let root = dir.path().join("bucket");
             std::fs::create_dir(&root).unwrap();
-            let planted = plant(&root, &keys);
+            let mut planted = plant(&root, &keys);
             for folder in &empty {
                 let _in_the_way = std::fs::create_dir_all(root.join(folder));
             }
             let sidecar = Sidecar::open(&dir.path().join("db")).unwrap();
+            for folder in &marked {
+                use std::os::unix::fs::MetadataExt;
+                let path = root.join(folder);
+                if std::fs::create_dir_all(&path).is_ok() {
+                    let inode = path.metadata().unwrap().ino();
+                    let marker = Marker { inode, modified_ns: 0, attributes: Default::default() };
+                    sidecar.put_marker("bucket", &format!("{folder}/"), &marker).unwrap();
+                    planted.insert(format!("{folder}/"));
+                }
+            }
+            // Of a folder that is not there any more.
+            let gone = Marker { inode: 1, modified_ns: 0, attributes: Default::default() };
+            sidecar.put_marker("bucket", "-gone/", &gone).unwrap();
             let bucket = Bucket::open("bucket".into(), root, BucketKind::Folder, Access::ReadWrite, 0).unwrap();
             let cache = FolderCache::default();
             let mut start = after;

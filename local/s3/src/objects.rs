@@ -1,6 +1,8 @@
 //! Objects: looking at one, putting one in place, removing one. All of it
 //! blocks.
 
+pub(crate) mod markers;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,7 +16,8 @@ use crate::error::{Doing, Fault, Outcome};
 use crate::events::EventName;
 use crate::fsys::{self, Kind, Stamp, Status};
 use crate::keys::{self, Key};
-use crate::sidecar::{Attributes, Record};
+use crate::parts::Layout;
+use crate::sidecar::{Attributes, Marker, Record};
 use crate::staging::{Outfit, Staged, Unmoved};
 use crate::store::Inner;
 
@@ -26,6 +29,13 @@ pub(crate) struct Object {
     pub(crate) attributes: Attributes,
     /// Whether the file has other names, and so may be written over in place.
     pub(crate) linked: bool,
+}
+
+impl Object {
+    /// Where its parts meet, if it was uploaded in parts.
+    pub(crate) fn layout(&self) -> Option<&Layout> {
+        self.attributes.layout.as_ref().filter(|layout| layout.size() == self.stamp.size)
+    }
 }
 
 /// How often placing a file is tried again when its folder is removed under it.
@@ -44,6 +54,9 @@ impl Inner {
         bucket: &Bucket,
         key: &str,
     ) -> Outcome<(File, Object, Option<RwLockReadGuard<'_, ()>>)> {
+        if markers::is_folder(key) {
+            return self.open_marker(bucket, key).map(|(folder, object)| (folder, object, None));
+        }
         let root = bucket.root()?;
         // No such file can exist, so no such object does.
         let Ok(path) = Key::parse(key) else { return Err(Fault::no_such_key()) };
@@ -74,6 +87,9 @@ impl Inner {
 
     /// Looks at an object.
     pub(crate) fn stat_object(&self, bucket: &Bucket, key: &str) -> Outcome<Object> {
+        if markers::is_folder(key) {
+            return self.open_marker(bucket, key).map(|(_, object)| object);
+        }
         let root = bucket.root()?;
         let Ok(path) = Key::parse(key) else { return Err(Fault::no_such_key()) };
         let status = folder_of(bucket, root, path).and_then(|folder| {
@@ -126,7 +142,8 @@ impl Inner {
 
     /// Checks what can be checked before a body is received.
     pub(crate) fn check_put(&self, bucket: &Bucket, key: &str, conditions: &WriteConditions) -> Outcome<()> {
-        Key::parse(key).map_err(|refusal| refusal.fault(key))?;
+        if markers::is_folder(key) { Key::parse_folder(key) } else { Key::parse(key) }
+            .map_err(|refusal| refusal.fault(key))?;
         let _root = bucket.root()?;
         self.check_write(bucket, key, conditions)
     }
@@ -229,6 +246,9 @@ impl Inner {
         key: &str,
         conditions: &WriteConditions,
     ) -> Outcome<()> {
+        if markers::is_folder(key) {
+            return self.delete_marker(bucket, key, conditions);
+        }
         let root = bucket.root()?;
         let Ok(path) = Key::parse(key) else { return conditions.check(None) };
         let _guard = self.lock_key(&bucket.name, key);
@@ -272,6 +292,11 @@ impl Inner {
         let Ok(root) = bucket.root() else { return false };
         let Some(components) = keys::folder_components(outer) else { return false };
         let Ok(parent) = fsys::descend(root, components) else { return false };
+        if fsys::status_at(&parent, name)
+            .is_ok_and(|status| self.is_marked(bucket, folder, bucket.stamp(status.stamp).inode))
+        {
+            return false;
+        }
         if bucket.kind == BucketKind::Folder {
             let Ok(Some(inode)) = self.sidecar.is_made_folder(&bucket.name, folder) else { return false };
             let ours = fsys::status_at(&parent, name)
@@ -301,6 +326,16 @@ impl Inner {
     ) -> Outcome<()> {
         let _guard = self.lock_key(&bucket.name, key);
         let object = self.stat_object(bucket, key)?;
+        if markers::is_folder(key) {
+            let Stamp { mtime_ns: modified_ns, inode, .. } = object.stamp;
+            let mut attributes = object.attributes;
+            change(&mut attributes);
+            return Ok(self.sidecar.put_marker(
+                &bucket.name,
+                key,
+                &Marker { inode, modified_ns, attributes },
+            )?);
+        }
         let mut record = self.sidecar.record(&bucket.name, key, object.stamp)?.unwrap_or_default();
         change(&mut record.attributes);
         self.sidecar.put(&bucket.name, key, object.stamp, &record)?;

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::access::Gate;
 use crate::api::Endpoint;
+use crate::api::answer::Instead;
 use crate::signing::Signed;
 use crate::store::Store;
 
@@ -81,7 +82,10 @@ impl Handler for S3Handler {
 
     async fn answer(&self, request: Request<RequestBody>) -> Response<s3s::Body> {
         match self.service.answer(request).await {
-            Ok(response) => response,
+            Ok(mut response) => {
+                Instead::apply(&mut response);
+                response
+            }
             Err(error) => {
                 tracing::error!(?error, "a request could not be answered");
                 let internal = "We encountered an internal error. Please try again.";

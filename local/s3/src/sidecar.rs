@@ -4,6 +4,8 @@
 //! modification time, inode); a file that another program wrote since is a
 //! different object, whose row is ignored and later replaced.
 
+mod completed;
+mod markers;
 mod redo;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +16,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use s3s::dto::NotificationConfiguration;
 use serde::{Deserialize, Serialize};
 
+use crate::checksums::{Plan, SumType, Sums};
 use crate::fsys::Stamp;
+use crate::parts::Layout;
+pub(crate) use completed::Completed;
+pub(crate) use markers::Marker;
 pub(crate) use redo::Redo;
 
 const SCHEMA: &str = "
@@ -40,6 +46,13 @@ CREATE TABLE IF NOT EXISTS parts(
   upload TEXT NOT NULL, number INTEGER NOT NULL, file TEXT NOT NULL,
   etag TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, sums TEXT NOT NULL,
   PRIMARY KEY(upload, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS completed(
+  upload TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, ended INTEGER NOT NULL,
+  parts TEXT NOT NULL, etag TEXT NOT NULL, sums TEXT NOT NULL, sum_type TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS markers(
+  bucket TEXT NOT NULL, key TEXT NOT NULL, inode INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+  attributes TEXT NOT NULL,
+  PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clock(id INTEGER PRIMARY KEY CHECK(id = 0), high_water INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
@@ -70,31 +83,18 @@ pub(crate) struct Attributes {
     pub(crate) tags: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Sums::is_empty")]
     pub(crate) sums: Sums,
+    /// How the checksum of an object in parts was made.
+    #[serde(skip_serializing_if = "SumType::is_full")]
+    pub(crate) sum_type: SumType,
     /// How many parts the object was uploaded in, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parts: Option<i32>,
-}
-
-/// Checksums in base64, as they travel in headers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Sums {
+    /// Where these parts meet; not there in records of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) crc32: Option<String>,
+    pub(crate) layout: Option<Layout>,
+    /// The checksums that an upload's object will have, if the client asked for some.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) crc32c: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) crc64nvme: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sha1: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sha256: Option<String>,
-}
-
-impl Sums {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
+    pub(crate) plan: Option<Plan>,
 }
 
 /// What the database knows about an object in its present state.
@@ -238,10 +238,14 @@ impl Sidecar {
     pub(crate) fn delete_under(&self, bucket: &str, prefix: &str) -> Sql<()> {
         // '0' is the byte after '/', so this is the range of keys that start with the prefix.
         let end = format!("{}0", prefix.strip_suffix('/').unwrap_or(prefix));
-        self.lock()
-            .prepare_cached("DELETE FROM objects WHERE bucket = ?1 AND key >= ?2 AND key < ?3")?
-            .execute(params![bucket, prefix, end])
-            .map(|_| ())
+        let lock = self.lock();
+        for table in ["objects", "markers"] {
+            lock.prepare_cached(&format!(
+                "DELETE FROM {table} WHERE bucket = ?1 AND key >= ?2 AND key < ?3"
+            ))?
+            .execute(params![bucket, prefix, end])?;
+        }
+        Ok(())
     }
 
     /// What a page of a listing needs, for the keys from first to last.
@@ -287,7 +291,7 @@ impl Sidecar {
             "DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE bucket = ?1)",
             [name],
         )?;
-        for table in ["uploads", "objects", "notifications", "made_folders"] {
+        for table in ["uploads", "objects", "notifications", "made_folders", "completed", "markers"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE bucket = ?1"), [name])?;
         }
         transaction.execute("DELETE FROM buckets WHERE name = ?1", [name])?;
@@ -399,14 +403,9 @@ impl Sidecar {
         self.lock().prepare("SELECT id FROM uploads")?.query_map([], |row| row.get(0))?.collect()
     }
 
-    /// Ends an upload; tells whether it was there.
-    pub(crate) fn remove_upload(&self, id: &str) -> Sql<bool> {
-        let mut lock = self.lock();
-        let transaction = lock.transaction()?;
-        transaction.execute("DELETE FROM parts WHERE upload = ?1", [id])?;
-        let removed = transaction.execute("DELETE FROM uploads WHERE id = ?1", [id])?;
-        transaction.commit()?;
-        Ok(removed > 0)
+    /// Ends an upload without an object.
+    pub(crate) fn remove_upload(&self, id: &str) -> Sql<()> {
+        self.end_upload(id, None)
     }
 
     /// Records a part; answers the file of the part it replaces. Nothing is

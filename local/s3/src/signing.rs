@@ -18,6 +18,8 @@ use crate::digests;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The longest time that a presigned URL may be good for, in seconds: 7 days.
 const LONGEST: i64 = 604_800;
+/// Headers with lists in them.
+const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-optional-object-attributes"];
 /// The parameters of a presigned URL, and the token that may come with them.
 const IN_QUERY: [&str; 7] = [
     "X-Amz-Algorithm",
@@ -46,7 +48,8 @@ impl Signed {
     ///
     /// # Errors
     /// When the service fails in a way that is no answer.
-    pub(crate) async fn answer(&self, request: Request<RequestBody>) -> Result<HttpResponse, HttpError> {
+    pub(crate) async fn answer(&self, mut request: Request<RequestBody>) -> Result<HttpResponse, HttpError> {
+        join_lists(request.headers_mut());
         match check(&request, self.post_policy) {
             Err(refusal) => {
                 tracing::debug!(
@@ -191,6 +194,20 @@ fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> 
         };
     }
     Ok(Passed::AsItIs)
+}
+
+/// Makes one header of those that are lists: some clients send a line for each
+/// element, and sign what the lines are together.
+fn join_lists(headers: &mut HeaderMap) {
+    for name in LISTS {
+        let lines: Vec<&[u8]> =
+            headers.get_all(name).iter().map(|line| line.as_bytes().trim_ascii()).collect();
+        if lines.len() > 1
+            && let Ok(joined) = header::HeaderValue::from_bytes(&lines.join(&b","[..]))
+        {
+            headers.insert(name, joined);
+        }
+    }
 }
 
 /// Tells whether the body is a form, which s3s takes for an upload with a policy.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::access::Access;
@@ -51,6 +51,10 @@ pub struct Options {
     /// the user's; that of the process when the store is opened, if there is none.
     /// The process's holds for the state directory, created buckets included.
     pub umask: Option<u32>,
+    /// How long the answer to CompleteMultipartUpload waits for the object: only
+    /// until then can an error have a status of its own. After that the answer
+    /// begins, and blanks are sent, so that the client does not give up.
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -61,6 +65,7 @@ impl Default for Options {
             sink: Sink::none(),
             post_policy: false,
             umask: None,
+            patience: Duration::from_secs(10),
         }
     }
 }
@@ -117,6 +122,8 @@ pub(crate) struct Inner {
     inode_locks: Vec<RwLock<()>>,
     /// Uploads that are being completed or aborted.
     ending: Mutex<HashSet<String>>,
+    /// Told when one of them is done.
+    ended: Condvar,
     /// Held for as long as the store lives.
     _lock: File,
     /// Removed with the store, if it is ephemeral. Last, so that all files in it are closed.
@@ -208,6 +215,7 @@ impl Store {
                 locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
                 inode_locks: std::iter::repeat_with(RwLock::default).take(LOCKS).collect(),
                 ending: Mutex::default(),
+                ended: Condvar::new(),
                 _lock: lock,
                 _temporary: temporary,
             }),
@@ -439,7 +447,18 @@ impl Inner {
                 "A conflicting conditional operation is currently in progress against this resource. Try again.",
             ));
         }
-        Ok(Claim { ending: &self.ending, upload: upload.to_owned() })
+        Ok(Claim { inner: self, upload: upload.to_owned() })
+    }
+
+    /// The same, after the request that has claimed it now.
+    pub(crate) fn claim_in_turn(&self, upload: &str) -> Claim<'_> {
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ending = self
+            .ended
+            .wait_while(ending, |ending| ending.contains(upload))
+            .unwrap_or_else(PoisonError::into_inner);
+        ending.insert(upload.to_owned());
+        Claim { inner: self, upload: upload.to_owned() }
     }
 
     /// Tells those who want to know; call it while the key is locked.
@@ -520,13 +539,14 @@ impl Inner {
 
 /// A claimed upload; let go when dropped.
 pub(crate) struct Claim<'a> {
-    ending: &'a Mutex<HashSet<String>>,
+    inner: &'a Inner,
     upload: String,
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.upload);
+        self.inner.ending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.upload);
+        self.inner.ended.notify_all();
     }
 }
 

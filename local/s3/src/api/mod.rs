@@ -1,7 +1,10 @@
 //! The S3 operations: wire types in, wire types out; the work is done by the
 //! modules beside this one, in blocking threads.
 
+pub(crate) mod answer;
+mod complete;
 mod list;
+mod parts;
 mod read;
 mod uploads;
 mod write;
@@ -15,7 +18,7 @@ use crate::bucket::Bucket;
 use crate::error::{Fault, Outcome};
 use crate::events::EventName;
 use crate::fsys;
-use crate::sidecar::{Attributes, Sums};
+use crate::sidecar::Attributes;
 use crate::store::Inner;
 use crate::{events, tags};
 
@@ -52,20 +55,6 @@ fn check_version(version: Option<&str>) -> Outcome<()> {
         Some(_) => Err(Fault::invalid("Invalid version id specified: buckets are not versioned here")),
     }
 }
-
-/// A request's checksum headers.
-macro_rules! sums {
-    ($from:expr) => {
-        crate::sidecar::Sums {
-            crc32: $from.checksum_crc32.take(),
-            crc32c: $from.checksum_crc32c.take(),
-            crc64nvme: $from.checksum_crc64nvme.take(),
-            sha1: $from.checksum_sha1.take(),
-            sha256: $from.checksum_sha256.take(),
-        }
-    };
-}
-pub(crate) use sums;
 
 /// The attributes in the headers of a request that makes an object.
 macro_rules! attributes {
@@ -123,8 +112,7 @@ impl Headers {
                 .filter(|c| c != StorageClass::STANDARD),
             metadata: self.metadata.into_iter().flatten().collect(),
             tags: self.tagging.as_deref().map_or_else(|| Ok(Vec::new()), tags::from_header)?,
-            sums: Sums::default(),
-            parts: None,
+            ..Attributes::default()
         })
     }
 }
@@ -254,20 +242,26 @@ impl S3 for Endpoint {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-        Ok(S3Response::new(self.get(req.input).await?))
+        self.get(req.input).await.map_err(Into::into)
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        let (output, tags) = self.head(req.input).await?;
-        let mut response = S3Response::new(output);
+        let (mut response, tags) = self.head(req.input).await?;
         if tags > 0 {
             response.headers.insert("x-amz-tagging-count", http::HeaderValue::from(tags));
         }
         Ok(response)
     }
 
+    async fn get_object_attributes(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        self.attributes_of(req.input).await.map_err(Into::into)
+    }
+
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        Ok(S3Response::new(self.put(req.input, &req.headers, req.trailing_headers).await?))
+        self.put(req.input, &req.headers, req.trailing_headers).await.map_err(Into::into)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
@@ -338,7 +332,7 @@ impl S3 for Endpoint {
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
-        Ok(S3Response::new(self.upload_part_body(req.input, &req.headers, req.trailing_headers).await?))
+        self.upload_part_body(req.input, &req.headers, req.trailing_headers).await.map_err(Into::into)
     }
 
     async fn upload_part_copy(
@@ -352,7 +346,7 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        Ok(S3Response::new(self.complete_upload(req.input).await?))
+        self.complete_upload(req.input, &req.headers).await.map_err(Into::into)
     }
 
     async fn abort_multipart_upload(

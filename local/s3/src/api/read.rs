@@ -5,16 +5,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use s3s::S3ErrorCode;
 use s3s::dto::*;
+use s3s::{S3ErrorCode, S3Response};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
+use crate::api::parts::choose;
 use crate::api::{Endpoint, check_version};
 use crate::conditions::ReadConditions;
 use crate::error::{Doing, Fault, Outcome};
 use crate::fsys;
-use crate::objects::Object;
 
 /// Up to here a body is read at once, by the thread that opened the file.
 const AT_ONCE: u64 = 256 * 1024;
@@ -44,24 +44,8 @@ pub(crate) fn section(range: Option<Range>, size: u64) -> Outcome<Section> {
     }
 }
 
-fn content_range(range: Option<Range>, section: Section, size: u64) -> Option<String> {
-    range.map(|_| format!("bytes {}-{}/{size}", section.start, section.start + section.length - 1))
-}
-
 fn signed(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
-}
-
-/// Parts of objects cannot be read one by one: where they met is not kept.
-fn check_part(part: Option<i32>, object: &Object) -> Outcome<()> {
-    match part {
-        None => Ok(()),
-        Some(1) if object.attributes.parts.is_none_or(|parts| parts == 1) => Ok(()),
-        Some(_) => Err(Fault::client(
-            S3ErrorCode::NotImplemented,
-            "reading an object by part number is not implemented",
-        )),
-    }
 }
 
 enum Body {
@@ -116,8 +100,12 @@ fn pieces(file: File, length: u64) -> ReaderStream<tokio::io::Take<tokio::fs::Fi
     ReaderStream::with_capacity(file.take(length), PIECE)
 }
 
+fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
+}
+
 impl Endpoint {
-    pub(crate) async fn get(&self, input: GetObjectInput) -> Outcome<GetObjectOutput> {
+    pub(crate) async fn get(&self, input: GetObjectInput) -> Outcome<S3Response<GetObjectOutput>> {
         check_version(input.version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.if_match,
@@ -126,49 +114,48 @@ impl Endpoint {
             if_unmodified_since: input.if_unmodified_since,
         };
         let (key, range, part) = (input.key, input.range, input.part_number);
-        let (object, section, body) = self
+        let (object, chosen, body) = self
             .on_bucket(&input.bucket, move |inner, bucket| {
                 let (file, object, _still) = inner.open_still(bucket, &key)?;
                 conditions.check(&object.etag, object.stamp.modified(), false)?;
-                check_part(part, &object)?;
-                let section = section(range, object.stamp.size)?;
-                let linked = object.linked;
-                Ok((object, section, body(file, section, linked)?.into_stream()?))
+                let chosen = choose(range, part, &object)?;
+                let body = body(file, chosen.section, object.linked)?.into_stream()?;
+                Ok((object, chosen, body))
             })
             .await?;
         let attributes = object.attributes;
-        // A checksum is of the whole object and would not fit a part of it.
-        let with_sums =
-            range.is_none() && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-        let sums = if with_sums { attributes.sums } else { Default::default() };
-        Ok(GetObjectOutput {
+        let output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             body: Some(body),
             cache_control: attributes.cache_control,
-            checksum_crc32: sums.crc32,
-            checksum_crc32c: sums.crc32c,
-            checksum_crc64nvme: sums.crc64nvme,
-            checksum_sha1: sums.sha1,
-            checksum_sha256: sums.sha256,
             content_disposition: attributes.content_disposition,
             content_encoding: attributes.content_encoding,
             content_language: attributes.content_language,
-            content_length: Some(signed(section.length)),
-            content_range: content_range(range, section, object.stamp.size),
+            content_length: Some(signed(chosen.section.length)),
+            content_range: chosen.content_range,
             content_type: Some(attributes.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned())),
             e_tag: Some(ETag::Strong(object.etag)),
             expires: attributes.expires.map(fsys::timestamp),
             last_modified: Some(fsys::timestamp(object.stamp.modified())),
             metadata: Some(attributes.metadata.into_iter().collect()),
+            parts_count: chosen.parts_count,
             storage_class: attributes.storage_class.map(StorageClass::from),
             tag_count: i32::try_from(attributes.tags.len()).ok().filter(|count| *count > 0),
             website_redirect_location: attributes.website_redirect,
             ..Default::default()
-        })
+        };
+        let mut response = S3Response::new(output);
+        if wants_sums(input.checksum_mode.as_ref()) {
+            chosen.sums.put(Some(chosen.sum_type), &mut response.headers);
+        }
+        Ok(response)
     }
 
     /// The answer to HEAD, and how many tags the object has: for that s3s has no field.
-    pub(crate) async fn head(&self, input: HeadObjectInput) -> Outcome<(HeadObjectOutput, usize)> {
+    pub(crate) async fn head(
+        &self,
+        input: HeadObjectInput,
+    ) -> Outcome<(S3Response<HeadObjectOutput>, usize)> {
         check_version(input.version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.if_match,
@@ -177,43 +164,43 @@ impl Endpoint {
             if_unmodified_since: input.if_unmodified_since,
         };
         let (key, range, part) = (input.key, input.range, input.part_number);
-        let (object, section) = self
+        let (object, chosen) = self
             .on_bucket(&input.bucket, move |inner, bucket| {
                 let object = inner.stat_object(bucket, &key)?;
                 conditions.check(&object.etag, object.stamp.modified(), false)?;
-                check_part(part, &object)?;
-                let section = section(range, object.stamp.size)?;
-                Ok((object, section))
+                let chosen = choose(range, part, &object)?;
+                Ok((object, chosen))
             })
             .await?;
         let attributes = object.attributes;
-        let with_sums =
-            range.is_none() && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-        let sums = if with_sums { attributes.sums } else { Default::default() };
         let tags = attributes.tags.len();
         let output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: attributes.cache_control,
-            checksum_crc32: sums.crc32,
-            checksum_crc32c: sums.crc32c,
-            checksum_crc64nvme: sums.crc64nvme,
-            checksum_sha1: sums.sha1,
-            checksum_sha256: sums.sha256,
             content_disposition: attributes.content_disposition,
             content_encoding: attributes.content_encoding,
             content_language: attributes.content_language,
-            content_length: Some(signed(section.length)),
-            content_range: content_range(range, section, object.stamp.size),
+            content_length: Some(signed(chosen.section.length)),
+            content_range: chosen.content_range,
             content_type: Some(attributes.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned())),
             e_tag: Some(ETag::Strong(object.etag)),
             expires: attributes.expires.map(fsys::timestamp),
             last_modified: Some(fsys::timestamp(object.stamp.modified())),
             metadata: Some(attributes.metadata.into_iter().collect()),
+            parts_count: chosen.parts_count,
             storage_class: attributes.storage_class.map(StorageClass::from),
             website_redirect_location: attributes.website_redirect,
             ..Default::default()
         };
-        Ok((output, tags))
+        let is_partial = output.content_range.is_some();
+        let mut response = S3Response::new(output);
+        if wants_sums(input.checksum_mode.as_ref()) {
+            chosen.sums.put(Some(chosen.sum_type), &mut response.headers);
+        }
+        if is_partial {
+            response.status = Some(http::StatusCode::PARTIAL_CONTENT);
+        }
+        Ok((response, tags))
     }
 }
 

@@ -3,25 +3,32 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use s3s::TrailingHeaders;
 use s3s::dto::*;
+use s3s::{S3Response, TrailingHeaders};
 
 use crate::api::list::{encode, is_url, max_keys};
 use crate::api::read::section;
-use crate::api::write::{copy_hashed, seek, source};
-use crate::api::{Endpoint, attributes, blocking, owner, sums};
-use crate::conditions::{ReadConditions, WriteConditions};
+use crate::api::write::{seek, source};
+use crate::api::{Endpoint, attributes, blocking, owner};
+use crate::checksums::{Algorithm, DEFAULT, Hashers, Plan, copy_hashed, fields, set_sums};
+use crate::conditions::ReadConditions;
 use crate::error::{Fault, Outcome};
 use crate::fsys;
 use crate::intake::{Declared, Received, receive};
-use crate::sidecar::{Sums, Upload};
+use crate::multipart::mismatch;
+use crate::sidecar::Upload;
 
 impl Endpoint {
     pub(crate) async fn create_upload(
         &self,
         mut input: CreateMultipartUploadInput,
     ) -> Outcome<CreateMultipartUploadOutput> {
-        let attributes = attributes!(input)?;
+        let mut attributes = attributes!(input)?;
+        attributes.plan = Plan::of(
+            input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str),
+            input.checksum_type.as_ref().map(ChecksumType::as_str),
+        )?;
+        let plan = attributes.plan;
         let key = input.key.clone();
         let id = self
             .on_bucket(&input.bucket, move |inner, bucket| inner.create_upload(bucket, &key, attributes))
@@ -30,8 +37,8 @@ impl Endpoint {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(id),
-            checksum_algorithm: input.checksum_algorithm,
-            checksum_type: input.checksum_type,
+            checksum_algorithm: plan.map(|plan| ChecksumAlgorithm::from_static(plan.algorithm.name())),
+            checksum_type: plan.map(|plan| plan.sum_type.dto()),
             ..Default::default()
         })
     }
@@ -41,32 +48,29 @@ impl Endpoint {
         mut input: UploadPartInput,
         headers: &HeaderMap,
         trailers: Option<TrailingHeaders>,
-    ) -> Outcome<UploadPartOutput> {
-        let declared = Declared {
-            length: input.content_length,
-            md5: input.content_md5.take(),
-            sums: sums!(input),
-            algorithm: input.checksum_algorithm.take(),
-            ..Default::default()
-        }
-        .with_trailers(headers, trailers);
+    ) -> Outcome<S3Response<UploadPartOutput>> {
+        let mut declared =
+            Declared::of(input.content_length, input.content_md5.take(), fields!(input), headers, trailers)?;
         let (key, id, number) = (input.key, input.upload_id.clone(), input.part_number);
-        let staged = self
+        let (staged, upload) = self
             .on_bucket(&input.bucket, move |inner, bucket| inner.start_part(bucket, &key, &id, number))
             .await?;
+        let plan = upload.attributes.plan;
+        if let (Some(plan), Some(sent)) = (plan, declared.sent())
+            && plan.algorithm != sent
+        {
+            return Err(mismatch(plan.algorithm, sent));
+        }
+        declared.wanted = Some(plan.map_or(DEFAULT, |plan| plan.algorithm));
+        let shown = declared.sent().or(plan.map(|plan| plan.algorithm));
         let received = receive(staged, input.body.take(), declared).await?;
         let id = input.upload_id;
         let part =
             self.on_bucket(&input.bucket, move |inner, _| inner.finish_part(&id, number, received)).await?;
-        Ok(UploadPartOutput {
-            e_tag: Some(ETag::Strong(part.etag)),
-            checksum_crc32: part.sums.crc32,
-            checksum_crc32c: part.sums.crc32c,
-            checksum_crc64nvme: part.sums.crc64nvme,
-            checksum_sha1: part.sums.sha1,
-            checksum_sha256: part.sums.sha256,
-            ..Default::default()
-        })
+        let output = UploadPartOutput { e_tag: Some(ETag::Strong(part.etag)), ..Default::default() };
+        let mut response = S3Response::new(output);
+        shown.map(|algorithm| part.sums.only(algorithm)).unwrap_or_default().put(None, &mut response.headers);
+        Ok(response)
     }
 
     pub(crate) async fn upload_part_from(
@@ -93,45 +97,33 @@ impl Endpoint {
         let part = blocking(move || {
             let from = inner.bucket(&from_bucket)?;
             let bucket = inner.bucket(&input.bucket)?;
-            let mut staged = inner.start_part(&bucket, &input.key, &input.upload_id, input.part_number)?;
+            let (mut staged, upload) =
+                inner.start_part(&bucket, &input.key, &input.upload_id, input.part_number)?;
             let (mut file, object) = inner.open_object(&from, &from_key)?;
             conditions.check(&object.etag, object.stamp.modified(), true)?;
             let section = section(range, object.stamp.size)?;
             seek(&mut file, section.start)?;
-            let (md5, size) = copy_hashed(&mut file, &mut staged.file, section.length)?;
-            let received = Received { staged, size, md5, sums: Sums::default() };
-            inner.finish_part(&input.upload_id, input.part_number, received)
+            let plan = upload.attributes.plan;
+            let algorithm = plan.map_or(DEFAULT, |plan| plan.algorithm);
+            let mut hashers = Hashers::of([Algorithm::Md5, algorithm]);
+            let size = copy_hashed(&mut file, &mut staged.file, section.length, &mut hashers)?;
+            let sums = hashers.finish();
+            let md5 = sums.bytes(Algorithm::Md5)?;
+            let received = Received { staged, size, md5, sums: sums.only(algorithm) };
+            let part = inner.finish_part(&input.upload_id, input.part_number, received)?;
+            Ok((part, plan))
         })
         .await?;
-        Ok(UploadPartCopyOutput {
-            copy_part_result: Some(CopyPartResult {
-                e_tag: Some(ETag::Strong(part.etag)),
-                last_modified: Some(fsys::timestamp(part.modified)),
-                ..Default::default()
-            }),
+        let (part, plan) = part;
+        let mut result = CopyPartResult {
+            e_tag: Some(ETag::Strong(part.etag)),
+            last_modified: Some(fsys::timestamp(part.modified)),
             ..Default::default()
-        })
-    }
-
-    pub(crate) async fn complete_upload(
-        &self,
-        input: CompleteMultipartUploadInput,
-    ) -> Outcome<CompleteMultipartUploadOutput> {
-        let conditions = WriteConditions { if_match: input.if_match, if_none_match: input.if_none_match };
-        let wanted = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let (key, id) = (input.key.clone(), input.upload_id);
-        let object = self
-            .on_bucket(&input.bucket, move |inner, bucket| {
-                inner.complete_upload(bucket, &key, &id, &wanted, &conditions)
-            })
-            .await?;
-        Ok(CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, encode(&input.key))),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            e_tag: Some(ETag::Strong(object.etag)),
-            ..Default::default()
-        })
+        };
+        if plan.is_some() {
+            set_sums!(result, part.sums);
+        }
+        Ok(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() })
     }
 
     pub(crate) async fn list_upload_parts(&self, input: ListPartsInput) -> Outcome<ListPartsOutput> {
@@ -147,24 +139,28 @@ impl Endpoint {
             .await?;
         let rest: Vec<_> = all.into_iter().filter(|part| part.number > marker).collect();
         let page = usize::try_from(max).unwrap_or(0);
+        let plan = upload.attributes.plan;
         let truncated = rest.len() > page && page > 0;
         let parts: Vec<Part> = rest
             .into_iter()
             .take(page)
-            .map(|part| Part {
-                checksum_crc32: part.sums.crc32,
-                checksum_crc32c: part.sums.crc32c,
-                checksum_crc64nvme: part.sums.crc64nvme,
-                checksum_sha1: part.sums.sha1,
-                checksum_sha256: part.sums.sha256,
-                e_tag: Some(ETag::Strong(part.etag)),
-                last_modified: Some(fsys::timestamp(part.modified)),
-                part_number: Some(part.number),
-                size: i64::try_from(part.size).ok(),
+            .map(|part| {
+                let sums = plan.map(|plan| part.sums.only(plan.algorithm)).unwrap_or_default();
+                let mut listed = Part {
+                    e_tag: Some(ETag::Strong(part.etag)),
+                    last_modified: Some(fsys::timestamp(part.modified)),
+                    part_number: Some(part.number),
+                    size: i64::try_from(part.size).ok(),
+                    ..Default::default()
+                };
+                set_sums!(listed, sums);
+                listed
             })
             .collect();
         Ok(ListPartsOutput {
             bucket: Some(input.bucket),
+            checksum_algorithm: plan.map(|plan| ChecksumAlgorithm::from_static(plan.algorithm.name())),
+            checksum_type: plan.map(|plan| plan.sum_type.dto()),
             initiator: Some(Initiator { display_name: owner().display_name, id: owner().id }),
             is_truncated: Some(truncated),
             key: Some(input.key),
@@ -199,6 +195,11 @@ impl Endpoint {
         let page = page_of_uploads(all, &input, usize::try_from(max).unwrap_or(0));
         let text = |text: String| if url { encode(&text) } else { text };
         let uploads = page.uploads.into_iter().map(|upload| MultipartUpload {
+            checksum_algorithm: upload
+                .attributes
+                .plan
+                .map(|plan| ChecksumAlgorithm::from_static(plan.algorithm.name())),
+            checksum_type: upload.attributes.plan.map(|plan| plan.sum_type.dto()),
             initiated: Some(fsys::timestamp(upload.initiated)),
             initiator: Some(Initiator { display_name: owner().display_name, id: owner().id }),
             key: Some(text(upload.key)),

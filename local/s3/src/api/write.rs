@@ -1,22 +1,22 @@
 //! Operations that make or remove objects.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::sync::Arc;
 
 use http::HeaderMap;
-use md5::{Digest, Md5};
 use s3s::dto::*;
-use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
+use s3s::{S3Error, S3ErrorCode, S3Response, TrailingHeaders};
 
-use crate::api::{Endpoint, attributes, blocking, check_version, sums};
+use crate::api::{Endpoint, attributes, blocking, check_version};
 use crate::bucket::Bucket;
+use crate::checksums::{Algorithm, DEFAULT, Hashers, SumType, Sums, copy_hashed, fields, set_sums};
 use crate::conditions::{ReadConditions, WriteConditions};
 use crate::error::{Doing, Fault, Outcome};
 use crate::events::EventName;
 use crate::fsys;
 use crate::intake::{Declared, receive};
-use crate::objects::Object;
+use crate::objects::{Object, markers};
 use crate::sidecar::Record;
 use crate::staging::Staged;
 use crate::store::Inner;
@@ -30,7 +30,7 @@ impl Endpoint {
         mut input: PutObjectInput,
         headers: &HeaderMap,
         trailers: Option<TrailingHeaders>,
-    ) -> Outcome<PutObjectOutput> {
+    ) -> Outcome<S3Response<PutObjectOutput>> {
         if input.write_offset_bytes.is_some() {
             return Err(Fault::client(
                 S3ErrorCode::NotImplemented,
@@ -40,14 +40,13 @@ impl Endpoint {
         let mut attributes = attributes!(input)?;
         let conditions =
             WriteConditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
-        let declared = Declared {
-            length: input.content_length,
-            md5: input.content_md5.take(),
-            sums: sums!(input),
-            algorithm: input.checksum_algorithm.take(),
-            ..Default::default()
+        let mut declared =
+            Declared::of(input.content_length, input.content_md5.take(), fields!(input), headers, trailers)?;
+        let algorithm = declared.sent().or(declared.wanted).unwrap_or(DEFAULT);
+        declared.wanted = Some(algorithm);
+        if markers::is_folder(&input.key) && input.content_length.is_some_and(|length| length > 0) {
+            return Err(markers::no_content(&input.key));
         }
-        .with_trailers(headers, trailers);
         let (key, early) = (input.key.clone(), conditions.clone());
         let staged = self
             .on_bucket(&input.bucket, move |inner, bucket| {
@@ -56,24 +55,25 @@ impl Endpoint {
             })
             .await?;
         let received = receive(staged, input.body.take(), declared).await?;
-        attributes.sums = received.sums.clone();
         let sums = received.sums;
-        let record = Record { etag: Some(hex::encode(received.md5)), attributes };
+        attributes.sums = sums.clone();
         let (key, staged) = (input.key, received.staged);
         let object = self
             .on_bucket(&input.bucket, move |inner, bucket| {
+                if markers::is_folder(&key) {
+                    if received.size > 0 {
+                        return Err(markers::no_content(&key));
+                    }
+                    return inner.put_marker(bucket, &key, attributes, &conditions);
+                }
+                let record = Record { etag: Some(hex::encode(received.md5)), attributes };
                 inner.commit(bucket, &key, staged, &record, &conditions, EventName::Put)
             })
             .await?;
-        Ok(PutObjectOutput {
-            e_tag: Some(ETag::Strong(object.etag)),
-            checksum_crc32: sums.crc32,
-            checksum_crc32c: sums.crc32c,
-            checksum_crc64nvme: sums.crc64nvme,
-            checksum_sha1: sums.sha1,
-            checksum_sha256: sums.sha256,
-            ..Default::default()
-        })
+        let output = PutObjectOutput { e_tag: Some(ETag::Strong(object.etag)), ..Default::default() };
+        let mut response = S3Response::new(output);
+        sums.put(Some(SumType::FullObject), &mut response.headers);
+        Ok(response)
     }
 
     pub(crate) async fn copy(&self, mut input: CopyObjectInput) -> Outcome<CopyObjectOutput> {
@@ -95,6 +95,8 @@ impl Endpoint {
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
             ));
         }
+        let asked_sum =
+            input.checksum_algorithm.as_ref().map(|name| Algorithm::parse(name.as_str())).transpose()?;
         let asked = attributes!(input)?;
         let (inner, to_bucket, to_key) = (Arc::clone(&self.0), input.bucket, input.key);
         let object = blocking(move || {
@@ -104,30 +106,48 @@ impl Endpoint {
             inner.check_put(&bucket, &to_key, &write)?;
             let (mut file, source) = inner.open_object(&source_bucket, &from_key)?;
             conditions.check(&source.etag, source.stamp.modified(), true)?;
+            // The checksum that the source has is kept, if it is of the whole content.
+            let known = source.attributes.sums.clone();
+            let algorithm = asked_sum.or(known.algorithm()).unwrap_or(DEFAULT);
+            let known = known.only(algorithm);
+            let known = Some(known).filter(|it| source.attributes.sum_type.is_full() && !it.is_empty());
+            let is_folder = markers::is_folder(&to_key);
+            if is_folder && source.stamp.size > 0 {
+                return Err(markers::no_content(&to_key));
+            }
             let mut staged = Staged::new(&inner, &bucket)?;
-            let md5 = copy_content(&source_bucket, &source, &mut file, &mut staged.file)?;
+            let (md5, sums) = if source.stamp.size == 0 {
+                // Perhaps a folder, of which there is nothing to read.
+                (markers::EMPTY.to_owned(), Hashers::of([algorithm]).finish())
+            } else {
+                copy_content(&source_bucket, &source, &mut file, &mut staged.file, known, algorithm)?
+            };
             let mut attributes = source.attributes;
-            // The checksums are those of the content, which is the same.
-            let (sums, tags) = (attributes.sums.clone(), attributes.tags.clone());
+            let tags = attributes.tags.clone();
             if new_metadata {
                 attributes = asked.clone();
             }
             attributes.sums = sums;
+            attributes.sum_type = SumType::FullObject;
             attributes.tags = if new_tags { asked.tags } else { tags };
             attributes.storage_class = asked.storage_class;
             attributes.parts = None;
+            attributes.layout = None;
+            if is_folder {
+                return inner.put_marker(&bucket, &to_key, attributes, &write);
+            }
             let record = Record { etag: Some(md5), attributes };
             inner.commit(&bucket, &to_key, staged, &record, &write, EventName::Copy)
         })
         .await?;
-        Ok(CopyObjectOutput {
-            copy_object_result: Some(CopyObjectResult {
-                e_tag: Some(ETag::Strong(object.etag)),
-                last_modified: Some(fsys::timestamp(object.stamp.modified())),
-                ..Default::default()
-            }),
+        let mut result = CopyObjectResult {
+            checksum_type: Some(SumType::FullObject.dto()),
+            e_tag: Some(ETag::Strong(object.etag)),
+            last_modified: Some(fsys::timestamp(object.stamp.modified())),
             ..Default::default()
-        })
+        };
+        set_sums!(result, object.attributes.sums);
+        Ok(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() })
     }
 
     pub(crate) async fn delete(&self, input: DeleteObjectInput) -> Outcome<DeleteObjectOutput> {
@@ -199,15 +219,28 @@ pub(crate) fn source(copy_source: &CopySource) -> Outcome<(String, String)> {
     }
 }
 
-/// Copies an object's content and answers its MD5 in hex. Where that is known
-/// already the system may copy by reference.
-fn copy_content(bucket: &Bucket, source: &Object, from: &mut File, to: &mut File) -> Outcome<String> {
+/// Copies an object's content and answers its MD5 in hex and its checksum. Where
+/// both are known already the system may copy by reference.
+fn copy_content(
+    bucket: &Bucket,
+    source: &Object,
+    from: &mut File,
+    to: &mut File,
+    known: Option<Sums>,
+    algorithm: Algorithm,
+) -> Outcome<(String, Sums)> {
     let is_md5 = source.etag.len() == 32 && !source.etag.contains('-');
-    let md5 = if is_md5 {
-        io::copy(from, to).doing("copying an object")?;
-        source.etag.clone()
-    } else {
-        hex::encode(copy_hashed(from, to, u64::MAX)?.0)
+    let found = match known {
+        Some(sums) if is_md5 => {
+            io::copy(from, to).doing("copying an object")?;
+            (source.etag.clone(), sums)
+        }
+        _ => {
+            let mut hashers = Hashers::of([Algorithm::Md5, algorithm]);
+            copy_hashed(from, to, u64::MAX, &mut hashers)?;
+            let sums = hashers.finish();
+            (hex::encode(sums.bytes::<16>(Algorithm::Md5)?), sums.only(algorithm))
+        }
     };
     let after = fsys::status_of(&*from).doing("copying an object")?;
     if bucket.stamp(after.stamp) != source.stamp {
@@ -216,23 +249,7 @@ fn copy_content(bucket: &Bucket, source: &Object, from: &mut File, to: &mut File
             "the source was changed while it was copied; try again",
         ));
     }
-    Ok(md5)
-}
-
-/// Copies up to a number of bytes; answers the MD5 and how many there were.
-pub(crate) fn copy_hashed(from: &mut impl Read, to: &mut impl Write, most: u64) -> Outcome<([u8; 16], u64)> {
-    let mut buffer = vec![0; 1 << 20];
-    let mut hash = Md5::new();
-    let mut from = from.take(most);
-    let mut size = 0;
-    loop {
-        let read = from.read(&mut buffer).doing("copying an object")?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
-        hash.update(bytes);
-        to.write_all(bytes).doing("copying an object")?;
-        size += bytes.len() as u64;
-    }
-    Ok((hash.finalize().into(), size))
+    Ok(found)
 }
 
 /// Moves to where a copied section starts.

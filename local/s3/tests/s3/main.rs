@@ -8,12 +8,15 @@
 )]
 
 mod attacks;
+mod checksums;
+mod folders;
 mod harness;
 mod keys;
 mod listing;
 mod multipart;
 mod notifications;
 mod objects;
+mod parts;
 mod permissions;
 mod read_only;
 mod recovery;

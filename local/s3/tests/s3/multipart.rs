@@ -104,7 +104,7 @@ async fn parts_become_an_object() {
     assert_eq!(head.metadata.unwrap()["m"], "1");
     let listed = s.client.list_objects_v2().bucket("folder").prefix("a/").send().await.unwrap();
     assert_eq!(listed.contents()[0].e_tag.as_deref(), Some(e_tag.as_str()));
-    assert_eq!(code(finish(complete(&[(1, &first)])).await).0, "NoSuchUpload");
+    assert_eq!(code(finish(complete(&[(1, &first)])).await).0, "NoSuchUpload", "of other parts");
     assert!(tree(&dirs.state().join("uploads")).is_empty());
 }
 
