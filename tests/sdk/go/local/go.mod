@@ -1,0 +1,3 @@
+module mediadex.tests/local
+
+go 1.24

@@ -1,0 +1,156 @@
+package mediadex.sdk;
+
+import static mediadex.sdk.ImageSearch.PROJECT;
+import static mediadex.sdk.ImageSearch.checkOutcome;
+import static mediadex.sdk.ImageSearch.checkRefused;
+import static mediadex.sdk.ImageSearch.keyPair;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.google.gson.JsonObject;
+import com.huaweicloud.sdk.core.auth.BasicCredentials;
+import com.huaweicloud.sdk.imagesearch.v2.ImageSearchAsyncClient;
+import com.huaweicloud.sdk.imagesearch.v2.ImageSearchClient;
+import com.huaweicloud.sdk.imagesearch.v2.model.AddDataOptionalParam;
+import com.huaweicloud.sdk.imagesearch.v2.model.AddDataParam;
+import com.huaweicloud.sdk.imagesearch.v2.model.CheckParam;
+import com.huaweicloud.sdk.imagesearch.v2.model.DeleteParam;
+import com.huaweicloud.sdk.imagesearch.v2.model.RunAddDataRequest;
+import com.huaweicloud.sdk.imagesearch.v2.model.RunCheckDataRequest;
+import com.huaweicloud.sdk.imagesearch.v2.model.RunDeleteDataRequest;
+import com.huaweicloud.sdk.imagesearch.v2.model.RunSearchRequest;
+import com.huaweicloud.sdk.imagesearch.v2.model.RunUpdateDataRequest;
+import com.huaweicloud.sdk.imagesearch.v2.model.SearchParam;
+import com.huaweicloud.sdk.imagesearch.v2.model.UpdateParam;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** huaweicloud-sdk-imagesearch 3.1.143, which has the v2 calls: who is let in, and to what. */
+class ImageSearchV2Test {
+    private static final String SERVICE = "test_instance";
+    private static Cloud cloud;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cloud = Cloud.shared();
+    }
+
+    /** The method of each operation. */
+    private static final Map<String, String> METHODS = Map.of(
+            "RunAddData", "runAddData",
+            "RunCheckData", "runCheckData",
+            "RunDeleteData", "runDeleteData",
+            "RunSearch", "runSearch",
+            "RunUpdateData", "runUpdateData");
+
+    static Set<String> operations() {
+        return new TreeSet<>(METHODS.keySet());
+    }
+
+    /** A call of each operation, with a body as it may be. */
+    private static Object request(String operation, String service) {
+        return switch (operation) {
+            case "RunAddData" -> new RunAddDataRequest()
+                    .withServiceName(service)
+                    .withBody(new AddDataParam()
+                            .withItemId("one")
+                            .withDesc("a red car, 红色")
+                            .withCustomTags(Map.of("color", "red"))
+                            .withImageBase64("aGVsbG8=")
+                            .withOptionalParams(new AddDataOptionalParam().withDoDet(false)));
+            case "RunCheckData" -> new RunCheckDataRequest()
+                    .withServiceName(service)
+                    .withBody(new CheckParam().withCustomTags(Map.of("k", List.of("a", "b"))));
+            case "RunDeleteData" -> new RunDeleteDataRequest()
+                    .withServiceName(service)
+                    .withBody(new DeleteParam().withItemId("one").withForce(true));
+            case "RunSearch" -> new RunSearchRequest()
+                    .withServiceName(service)
+                    .withBody(new SearchParam()
+                            .withSearchType(SearchParam.SearchTypeEnum.KEYWORD)
+                            .withKeywords(List.of("car", "北京"))
+                            .withLimit(5));
+            case "RunUpdateData" -> new RunUpdateDataRequest()
+                    .withServiceName(service)
+                    .withBody(new UpdateParam().withItemId("one").withDesc("blue, é"));
+            default -> throw new IllegalArgumentException(operation);
+        };
+    }
+
+    private static ImageSearchClient client(BasicCredentials credentials) {
+        return ImageSearch.client(cloud, ImageSearchClient.newBuilder(), credentials);
+    }
+
+    private static void isLetIn(Object client, String operation, String service) {
+        checkOutcome(client, METHODS.get(operation), request(operation, service), operation);
+    }
+
+    private static void isRefused(BasicCredentials credentials, String operation) {
+        checkRefused(client(credentials), METHODS.get(operation), request(operation, SERVICE), 401, "APIGW.0301");
+    }
+
+    @Test
+    void eachCallOfTheSdkIsInTheTable() {
+        assertEquals(new TreeSet<>(METHODS.values()), ImageSearch.calls(ImageSearchClient.class, ""));
+        assertEquals(new TreeSet<>(METHODS.values()), ImageSearch.calls(ImageSearchAsyncClient.class, "Async"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void aSignedCallReachesItsOperation(String operation) {
+        ImageSearchClient client = client(keyPair());
+        isLetIn(client, operation, SERVICE);
+        // Signed within the same second it is the same request to the byte.
+        isLetIn(client, operation, SERVICE);
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void aCallOfTheAsynchronousClientReachesItToo(String operation) {
+        Object client = ImageSearch.client(cloud, ImageSearchAsyncClient.newBuilder(), keyPair());
+        String method = METHODS.get(operation) + "Async";
+        checkOutcome(client, method, request(operation, SERVICE), operation);
+    }
+
+    @ParameterizedTest
+    @MethodSource("operations")
+    void aWrongSecretIsRefused(String operation) {
+        isRefused(keyPair(Cloud.ACCESS_KEY_ID, "wrong"), operation);
+        isRefused(keyPair("nobody", Cloud.ACCESS_KEY_SECRET), operation);
+    }
+
+    @Test
+    void aTemporaryKeyIsLetInWithItsTokenOnly() throws Exception {
+        JsonObject key = cloud.temporaryKey();
+        String id = key.get("AccessKeyId").getAsString();
+        String secret = key.get("AccessKeySecret").getAsString();
+        String token = key.get("SecurityToken").getAsString();
+        isLetIn(client(keyPair(id, secret).withSecurityToken(token)), "RunSearch", SERVICE);
+        isRefused(keyPair(id, secret), "RunSearch");
+        isRefused(keyPair(id, secret).withSecurityToken("other"), "RunSearch");
+    }
+
+    @Test
+    void aPolicySaysWhichOperationAndInstance() throws Exception {
+        JsonObject key = cloud.accessKey(("{'Effect': 'Allow', 'Action': 'imagesearch:RunSearch',"
+                        + " 'Resource': 'acs:imagesearch:*:*:project/%s/instance/%s'}")
+                .formatted(PROJECT, SERVICE));
+        ImageSearchClient client = client(keyPair(
+                key.get("AccessKeyId").getAsString(), key.get("AccessKeySecret").getAsString()));
+        isLetIn(client, "RunSearch", SERVICE);
+        checkRefused(client, "runAddData", request("RunAddData", SERVICE), 403, "IS.0011");
+        checkRefused(client, "runSearch", request("RunSearch", "another"), 403, "IS.0011");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"with blank", "北京", "a+b&c=d?e#f", "100%"})
+    void anOddNameInThePathDoesNotBreakTheSignature(String service) {
+        isLetIn(client(keyPair()), "RunSearch", service);
+    }
+}
