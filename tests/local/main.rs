@@ -16,6 +16,7 @@ mod authorisation;
 mod bindings;
 mod clients;
 mod command_line;
+mod cases;
 mod coverage;
 mod crash;
 mod datasets;

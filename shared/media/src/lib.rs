@@ -85,6 +85,7 @@ mod text;
 mod text_file;
 mod time;
 mod video;
+mod xml;
 
 use ctx::Ctx;
 use detect::Family;

@@ -21,10 +21,12 @@ pub(crate) fn clean(text: &str, max: usize) -> Option<String> {
     if out.is_empty() { None } else { Some(out) }
 }
 
-/// UTF-8 where it is valid, else Windows-1252.
+/// UTF-8 where it is valid, else GB18030 where no Latin text has such bytes, else
+/// Windows-1252.
 pub(crate) fn decode(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
+        Err(_) if is_chinese(bytes) => encoding_rs::GB18030.decode_without_bom_handling(bytes).0.into_owned(),
         // Cut inside a character at the end: still UTF-8, where other characters prove it.
         Err(e) if e.error_len().is_none() => match bytes.split_at_checked(e.valid_up_to()) {
             Some((text, _)) if !text.is_ascii() => String::from_utf8_lossy(text).into_owned(),
@@ -32,6 +34,48 @@ pub(crate) fn decode(bytes: &[u8]) -> String {
         },
         Err(_) => latin1(bytes),
     }
+}
+
+/// Whether all bytes above ASCII are pairs of GB 2312, two at least, most of them common
+/// letters: accents of Latin text stand alone.
+fn is_chinese(bytes: &[u8]) -> bool {
+    let (mut pairs, mut common, mut rest) = (0usize, 0usize, bytes);
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first < 0x80 {
+            continue;
+        }
+        let Some((second, tail)) = tail.split_first() else { break };
+        if !(0xa1..=0xf7).contains(first) || !(0xa1..=0xfe).contains(second) {
+            return false;
+        }
+        rest = tail;
+        pairs += 1;
+        common += usize::from((0xb0..=0xd7).contains(first));
+    }
+    pairs >= 2 && common * 2 > pairs
+}
+
+/// JIS X 0208: two bytes a letter, or with the escape sequences of ISO-2022-JP; and what
+/// writers put there besides.
+pub(crate) fn jis(bytes: &[u8]) -> String {
+    if bytes.contains(&0x1b) {
+        return encoding_rs::ISO_2022_JP.decode_without_bom_handling(bytes).0.into_owned();
+    }
+    if bytes.len().is_multiple_of(2) && bytes.iter().all(|b| (0x21..=0x7e).contains(b)) {
+        let raised: Vec<u8> = bytes.iter().map(|b| b | 0x80).collect();
+        let (text, _, failed) = encoding_rs::EUC_JP.decode(&raised);
+        if !failed {
+            return text.into_owned();
+        }
+    }
+    if std::str::from_utf8(bytes).is_err() {
+        let (text, _, failed) = encoding_rs::SHIFT_JIS.decode(bytes);
+        if !failed {
+            return text.into_owned();
+        }
+    }
+    decode(bytes)
 }
 
 /// Windows-1252, of which Latin-1 is the printable part.
@@ -136,6 +180,16 @@ pub(crate) fn unescape_xml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_of_the_east() {
+        let gbk = encoding_rs::GBK.encode("杭州西湖").0.into_owned();
+        assert_eq!(decode(&gbk), "杭州西湖");
+        assert_eq!(decode(b"sm\xf6rg\xe5s \xe4\xf6 \xd6\xc4"), "smörgås äö ÖÄ");
+        assert_eq!(jis(b"9A$N<L??"), "港の写真");
+        assert_eq!(jis(b"\x1b$B<L??\x1b(B 1"), "写真 1");
+        assert_eq!(jis(&encoding_rs::SHIFT_JIS.encode("写真").0), "写真");
+    }
 
     #[test]
     fn text_is_cleaned_and_bounded() {

@@ -32,9 +32,43 @@ impl Stamp {
         fits.then(|| Stamp { year, month, day, hour, minute, second, fraction: String::new(), offset: None })
     }
 
-    /// EXIF (`2021:04:11 15:47:53`), ISO 8601 and XMP (`2021-04-11T15:47:53.5-05:00`,
-    /// also without time), IPTC and PDF (`D:20210411154753-05'00'`) forms.
+    /// The forms of [`Stamp::numeric`], and dates with the month in words.
     pub(crate) fn parse(text: &str) -> Option<Stamp> {
+        Stamp::numeric(text).or_else(|| Stamp::in_words(text))
+    }
+
+    /// RFC 1123 (`Thu, 25 Aug 2016 10:11:12 +0200`) and C's `Thu Aug 25 10:11:12 2016`.
+    fn in_words(text: &str) -> Option<Stamp> {
+        const MONTHS: [&str; 12] =
+            ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+        let (mut year, mut month, mut day, mut time, mut offset) = (None, None, None, None, None);
+        for word in text.get(..text.len().min(64))?.split([' ', ',', '\0', '\n', '\r', '\t']) {
+            let lead = word.get(..3).unwrap_or_default().to_ascii_lowercase();
+            if let Some(at) = MONTHS.iter().position(|m| *m == lead) {
+                month = month.or(u32::try_from(at + 1).ok());
+            } else if word.contains(':') && time.is_none() {
+                let mut digits = Scanner { rest: word };
+                let hour = digits.number(2, 1)?;
+                digits.skip([':']);
+                let minute = digits.number(2, 2)?;
+                time = Some((hour, minute, if digits.skip([':']) { digits.number(2, 2)? } else { 0 }));
+            } else if time.is_some() && word.starts_with(['+', '-']) {
+                offset = offset.or_else(|| parse_offset(word));
+            } else if time.is_some() && matches!(word, "GMT" | "UTC" | "UT" | "Z") {
+                offset = offset.or(Some(0));
+            } else if word.len() == 4 && year.is_none() {
+                year = word.parse().ok();
+            } else if (1..=2).contains(&word.len()) && day.is_none() {
+                day = word.parse().ok();
+            }
+        }
+        let stamp = Stamp::checked((year?, month?, day?), time?)?;
+        Some(Stamp { offset, ..stamp })
+    }
+
+    /// EXIF (`2021:04:11 15:47:53`, in some cameras with `PM`), ISO 8601 and XMP (`2021-04-11T15:47:53.5-05:00`,
+    /// also without time), IPTC and PDF (`D:20210411154753-05'00'`) forms.
+    fn numeric(text: &str) -> Option<Stamp> {
         let text = text.trim().trim_matches('\0');
         let text = text.strip_prefix("D:").unwrap_or(text);
         let mut digits = Scanner { rest: text };
@@ -55,6 +89,12 @@ impl Stamp {
         let minute = digits.number(2, 1).unwrap_or(0);
         digits.skip([':', '.']);
         let second = digits.number(2, 1).unwrap_or(0);
+        let half = digits.rest.trim_start().get(..2).map(str::to_ascii_lowercase);
+        let hour = match (half.as_deref(), hour) {
+            (Some("pm"), 1..=11) => hour + 12,
+            (Some("am"), 12) => 0,
+            _ => hour,
+        };
         let mut stamp = Stamp::checked((year, month, day), (hour, minute, second))?;
         if digits.skip(['.', ',']) {
             stamp.fraction = digits.digits(9).trim_end_matches('0').to_owned();
@@ -96,6 +136,12 @@ impl Stamp {
     pub(crate) fn from_filetime(ticks: u64) -> Option<Stamp> {
         let unix = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(11_644_473_600)?;
         (1..4_102_444_800).contains(&unix).then(|| Stamp::from_unix(unix)).flatten()
+    }
+
+    /// As UTC, where the text names no offset.
+    pub(crate) fn or_utc(mut self) -> Stamp {
+        self.offset = self.offset.or(Some(0));
+        self
     }
 
     /// Sets the digits after the second (EXIF SubSecTime).
@@ -146,14 +192,22 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
     (hours <= 14 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
-/// The offset that makes `local` the same moment as the UTC time `gps`, where
-/// the two are near enough to be one: within 14 hours, and within two minutes of
-/// a quarter of an hour (a GPS fix may be older than the picture).
+/// Offsets that zones have or had, beside whole hours, in minutes.
+const ODD_OFFSETS: &[i32] = &[
+    -570, -270, -210, -150, 210, 270, 330, 345, 390, 450, 510, 525, 570, 630, 690, 765, 825,
+];
+
+/// The offset that makes `local` the same moment as the UTC time `gps`, where the two are
+/// near enough to be one (within two minutes: a GPS fix may be older than the picture)
+/// and where there is such a zone.
 pub(crate) fn offset_from_utc(local: &Stamp, gps: &Stamp) -> Option<i32> {
     let diff = local.wall_seconds() - gps.wall_seconds();
     let quarters = (diff as f64 / 900.0).round() as i64;
     let near = (diff - quarters * 900).abs() <= 120 && quarters.abs() <= 14 * 4;
-    near.then_some((quarters * 15) as i32)
+    let minutes = (quarters * 15) as i32;
+    // -150 is the summer of Newfoundland, +150 nowhere.
+    let exists = (minutes % 60 == 0 && minutes >= -720) || ODD_OFFSETS.contains(&minutes);
+    (near && exists).then_some(minutes)
 }
 
 struct Scanner<'a> {
@@ -247,6 +301,13 @@ mod tests {
             ("2021:02:28 24:00:00", None),
             ("    :  :     :  :  ", None),
             ("", None),
+            ("2024:02:21 03:14:22 PM", Some("2024-02-21T15:14:22+00:00")),
+            ("2024:02:21 12:14:22 am", Some("2024-02-21T00:14:22+00:00")),
+            ("Thu, 25 Aug 2016 10:11:12 +0200", Some("2016-08-25T10:11:12+02:00")),
+            ("25 August 2016 10:11 GMT", Some("2016-08-25T10:11:00+00:00")),
+            ("Sat Oct 30 14:03:51 2010\n", Some("2010-10-30T14:03:51+00:00")),
+            ("Sat Oct 30 2010", None),
+            ("maybe later", None),
         ];
         for (text, want) in table {
             assert_eq!(Stamp::parse(text).map(|s| s.rfc3339()).as_deref(), want, "{text}");
@@ -272,5 +333,9 @@ mod tests {
         assert_eq!(at("2021:04:11 10:02:30"), Some(345));
         assert_eq!(at("2021:04:11 20:40:00"), None);
         assert_eq!(at("2021:04:13 15:47:53"), None);
+        // No zone has these offsets.
+        assert_eq!(at("2021:04:11 14:02:53"), None);
+        assert_eq!(at("2021:04:12 04:47:53"), None);
+        assert_eq!(at("2021:04:11 13:17:53"), None);
     }
 }

@@ -1,13 +1,12 @@
 //! Documents in ZIP packages (OOXML, ODF, EPUB), and plain archives.
 
-use roxmltree::{Document, Node, ParsingOptions};
-
 use crate::ctx::Ctx;
 use crate::document::zip::Archive;
 use crate::metadata::MediaType;
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
+use crate::xml::{self, Element, Tree};
 
 /// Longest part of a package parsed.
 const MAX_PART: usize = 2 * 1024 * 1024;
@@ -44,10 +43,14 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         return Ok(());
     }
     if archive.cut {
-        return Err(Stop::Limit("central directory over 1 MiB"));
+        return Err(Stop::Limit("central directory over the limit"));
     }
     match ctx.kind.format {
         "epub" => epub(ctx, &archive),
+        // A part that cannot be found is said: the archive is damaged, or it lies elsewhere.
+        f if (f.starts_with("od") || f.starts_with("ot")) && archive.entries.is_empty() => {
+            Err(Stop::Malformed("the archive's directory could not be found"))
+        }
         f if f.starts_with("od") || f.starts_with("ot") => part(ctx, &archive, "meta.xml", odf),
         _ => ooxml(ctx, &archive),
     }
@@ -94,16 +97,14 @@ fn stated(archive: &Archive<'_>) -> Parse<Option<Named>> {
     }
     let Some(b) = archive.read("META-INF/manifest.xml", MAX_PART)? else { return Ok(None) };
     let xml = text::decode_bom(&b);
-    let options = ParsingOptions { allow_dtd: true, nodes_limit: 100_000, ..ParsingOptions::default() };
-    let Ok(doc) = Document::parse_with_options(xml.trim_start(), options) else { return Ok(None) };
-    let attribute =
-        |n: Node<'_, '_>, name: &str| n.attributes().find(|a| a.name() == name).map(|a| a.value().to_owned());
-    let root = doc.descendants().find(|n| attribute(*n, "full-path").as_deref() == Some("/"));
-    Ok(root.and_then(|n| attribute(n, "media-type")).and_then(|m| by_declared(&m)))
+    let doc = xml::parse(&xml);
+    let root = doc.elements().find(|e| e.attribute("full-path").as_deref() == Some("/"));
+    Ok(root.and_then(|e| e.attribute("media-type")).and_then(|m| by_declared(&m)))
 }
 
 fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     let macros = archive.entries.iter().any(|e| e.name.ends_with("vbaProject.bin"));
+    let main = main_part(archive)?;
     let kinds: &[(&str, Named, Named)] = &[
         (
             "word/",
@@ -127,7 +128,10 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
         ),
     ];
     let office = archive.find("[Content_Types].xml").is_some() || archive.find("_rels/.rels").is_some();
-    if office && let Some((_, plain, with_macros)) = kinds.iter().find(|(prefix, _, _)| archive.has(prefix)) {
+    let found = kinds.iter().find(|(prefix, _, _)| archive.has(prefix));
+    // The folder of the main part is free; its type tells what it is.
+    let found = found.or_else(|| kinds.iter().find(|(_, plain, _)| main.as_deref() == Some(plain.0)));
+    if office && let Some((_, plain, with_macros)) = found {
         let (format, mime) = if macros { *with_macros } else { *plain };
         document(ctx, format, mime);
     } else if let Some((format, mime)) = stated(archive)? {
@@ -144,20 +148,39 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     Ok(())
 }
 
+/// What the types of an office package call its main part, where no usual folder tells.
+fn main_part(archive: &Archive<'_>) -> Parse<Option<String>> {
+    const USUAL: [&str; 4] = ["word/", "xl/", "ppt/", "visio/"];
+    if archive.find("[Content_Types].xml").is_none() || USUAL.iter().any(|folder| archive.has(folder)) {
+        return Ok(None);
+    }
+    let Some(b) = archive.read("[Content_Types].xml", MAX_PART)? else { return Ok(None) };
+    let xml = text::decode_bom(&b);
+    let doc = xml::parse(&xml);
+    let kinds = [("wordprocessingml", "docx"), ("spreadsheetml", "xlsx"), ("presentationml", "pptx")];
+    let kinds = [&kinds[..], &[("ms-word", "docx"), ("ms-excel", "xlsx"), ("ms-powerpoint", "pptx")]].concat();
+    let main = doc.elements().filter_map(|e| e.attribute("ContentType")).find(|t| t.contains(".main+xml"));
+    Ok(main.and_then(|t| kinds.iter().find(|(name, _)| t.contains(name)).map(|(_, kind)| (*kind).to_owned())))
+}
+
 /// Parses one part and hands its tree on; records what stops it.
 fn part(
     ctx: &mut Ctx<'_>,
     archive: &Archive<'_>,
     name: &str,
-    read: fn(&mut Ctx<'_>, &Document<'_>),
+    read: fn(&mut Ctx<'_>, &Tree<'_>),
 ) -> Parse {
     let bytes = archive.read(name, MAX_PART.min(ctx.room()))?;
     let Some(bytes) = bytes else { return Ok(()) };
     let xml = text::decode_bom(&bytes);
-    let options = ParsingOptions { allow_dtd: true, nodes_limit: 100_000, ..ParsingOptions::default() };
-    let doc = Document::parse_with_options(xml.trim_start(), options)
-        .map_err(|_| Stop::Malformed("part is not well-formed XML"))?;
+    let doc = xml::parse(&xml);
     read(ctx, &doc);
+    if doc.limited {
+        return Err(Stop::Limit("too many elements or attributes"));
+    }
+    if doc.cut || doc.elements().next().is_none() {
+        return Err(Stop::Malformed("the part ends before its elements do"));
+    }
     Ok(())
 }
 
@@ -193,19 +216,19 @@ fn ooxml(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     Ok(())
 }
 
-fn texts<'a>(doc: &'a Document<'_>, ns: Option<&str>, name: &str) -> Vec<&'a str> {
-    doc.descendants()
-        .filter(|n| n.tag_name().name() == name && ns.is_none_or(|ns| n.tag_name().namespace() == Some(ns)))
-        .filter_map(|n| n.text())
+fn texts<'t>(doc: &'t Tree<'_>, ns: Option<&str>, name: &str) -> Vec<&'t str> {
+    doc.elements()
+        .filter(|e| e.name() == name && ns.is_none_or(|ns| e.namespace() == ns))
+        .filter_map(Element::text)
         .take(64)
         .collect()
 }
 
-fn first(ctx: &Ctx<'_>, doc: &Document<'_>, ns: Option<&str>, name: &str) -> Option<String> {
+fn first(ctx: &Ctx<'_>, doc: &Tree<'_>, ns: Option<&str>, name: &str) -> Option<String> {
     texts(doc, ns, name).into_iter().find_map(|t| text::clean(t, ctx.limits.max_text))
 }
 
-fn people(ctx: &Ctx<'_>, doc: &Document<'_>, ns: Option<&str>, name: &str) -> Vec<String> {
+fn people(ctx: &Ctx<'_>, doc: &Tree<'_>, ns: Option<&str>, name: &str) -> Vec<String> {
     texts(doc, ns, name).into_iter().filter_map(|t| text::clean(t, ctx.limits.max_text)).collect()
 }
 
@@ -220,7 +243,7 @@ fn words(value: &str) -> Vec<String> {
     value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64).collect()
 }
 
-fn core(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+fn core(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     ctx.meta.title = first(ctx, doc, Some(DC), "title");
     ctx.meta.authors = people(ctx, doc, Some(DC), "creator");
     ctx.meta.description =
@@ -231,7 +254,7 @@ fn core(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
     made(ctx, created);
 }
 
-fn app(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+fn app(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     let number = |name: &str| texts(doc, None, name).first().and_then(|t| t.trim().parse::<u32>().ok());
     ctx.meta.page_count = match ctx.kind.format {
         "pptx" | "pptm" => number("Slides"),
@@ -240,7 +263,7 @@ fn app(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
     };
 }
 
-fn odf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
+fn odf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     ctx.meta.title = first(ctx, doc, Some(DC), "title");
     // Who saved it last, as exiftool and Tika have it; who began it is in many files the
     // template's author or a converter's "Unknown".
@@ -254,11 +277,8 @@ fn odf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
     ctx.meta.keywords = people(ctx, doc, None, "keyword").iter().flat_map(|k| words(k)).take(64).collect();
     let created = first(ctx, doc, None, "creation-date").or_else(|| first(ctx, doc, Some(DC), "date"));
     made(ctx, created);
-    let statistic = doc.descendants().find(|n| n.tag_name().name() == "document-statistic");
-    let number = |name: &str| {
-        let found = statistic?.attributes().find(|a| a.name() == name)?;
-        found.value().parse::<u32>().ok()
-    };
+    let statistic = doc.find("document-statistic");
+    let number = |name: &str| statistic?.attribute(name)?.parse::<u32>().ok();
     ctx.meta.page_count = match ctx.kind.format {
         "ods" | "ots" => number("table-count"),
         _ => number("page-count"),
@@ -269,31 +289,51 @@ fn epub(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     let bytes = archive.read("META-INF/container.xml", MAX_PART)?;
     let listed = bytes.and_then(|b| {
         let xml = text::decode_bom(&b);
-        let doc = Document::parse(xml.trim_start()).ok()?;
-        let root = doc.descendants().find(|n| n.tag_name().name() == "rootfile")?;
-        root.attribute("full-path").map(str::to_owned)
+        xml::parse(&xml).find("rootfile")?.attribute("full-path")
     });
+    // The path is a URL.
+    let decoded = listed.as_deref().map(percent_decoded);
+    let named = listed.into_iter().chain(decoded).find(|path| archive.find(path).is_some());
     let any = || archive.entries.iter().map(|e| e.name.clone()).find(|n| n.ends_with(".opf"));
-    let path = listed.or_else(any).ok_or(Stop::Malformed("no package document"))?;
+    let path = named.or_else(any).ok_or(Stop::Malformed("the package document is not in the archive"))?;
     part(ctx, archive, &path, opf)
 }
 
-fn opf(ctx: &mut Ctx<'_>, doc: &Document<'_>) {
-    let is_dc =
-        |n: &Node<'_, '_>| n.tag_name().namespace().is_some_and(|ns| ns.starts_with("http://purl.org/dc/"));
+/// A URL's path with its `%hh` as bytes.
+fn percent_decoded(path: &str) -> String {
+    let (mut out, mut rest) = (Vec::with_capacity(path.len()), path.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
+        match (first, code) {
+            (b'%', Some(code)) => {
+                out.push(code);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn opf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     let all = |name: &str| -> Vec<String> {
-        let nodes = doc.descendants().filter(|n| n.tag_name().name() == name && is_dc(n));
-        nodes.filter_map(|n| text::clean(n.text()?, ctx.limits.max_text)).take(64).collect()
+        let is_dc = |e: &Element<'_, '_>| e.namespace().starts_with("http://purl.org/dc/");
+        let found = doc.elements().filter(|e| e.name() == name && is_dc(e));
+        found.filter_map(|e| text::clean(e.text()?, ctx.limits.max_text)).take(64).collect()
     };
     let (titles, authors, languages) = (all("title"), all("creator"), all("language"));
     let (subjects, descriptions, rights, dates) =
         (all("subject"), all("description"), all("rights"), all("date"));
     // EPUB 3 may give the title in parts and in full; the full one is marked.
-    let full = doc.descendants().find_map(|n| {
-        let id = n.attribute("refines").filter(|_| {
-            n.attribute("property") == Some("title-type") && n.text().is_some_and(|t| t.trim() == "extended")
+    let full = doc.elements().filter(|e| e.name() == "meta").take(256).find_map(|e| {
+        let id = e.attribute("refines").filter(|_| {
+            e.attribute("property").as_deref() == Some("title-type")
+                && e.text().is_some_and(|t| t.trim() == "extended")
         })?;
-        let title = doc.descendants().find(|t| t.attribute("id") == id.strip_prefix('#'))?;
+        let title = doc.elements().find(|t| t.attribute("id").as_deref() == id.strip_prefix('#'))?;
         text::clean(title.text()?, ctx.limits.max_text)
     });
     let m = &mut ctx.meta;

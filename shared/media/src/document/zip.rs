@@ -13,8 +13,10 @@ use crate::text;
 
 /// Searched for the end record: its comment may take 64 KiB.
 const TAIL: u64 = 65_557;
-/// Longest central directory read; that of 10,000 entries takes about this.
-const MAX_DIRECTORY: u64 = 1024 * 1024;
+/// Longest central directory read; that of 40,000 entries takes about this.
+const MAX_DIRECTORY: u64 = 4 * 1024 * 1024;
+/// Most entries kept of it.
+const MAX_ENTRIES: usize = 65_536;
 
 /// An archive.
 pub(crate) struct Archive<'a> {
@@ -60,7 +62,7 @@ impl<'a> Archive<'a> {
             }
         }
         let mut archive = Archive { src, count, entries: Vec::new(), cut: false };
-        if len > MAX_DIRECTORY {
+        if len > MAX_DIRECTORY.min(ctx.room() as u64 / 4) {
             archive.cut = true;
             return Ok(archive);
         }
@@ -86,7 +88,8 @@ impl<'a> Archive<'a> {
             let (name_len, extra_len, comment_len) = (field(28), field(30), field(32));
             let Some(name) = e.get(46..46 + name_len) else { break };
             let mut entry = Entry {
-                name: text::decode(name),
+                // Some Windows programs write backslashes.
+                name: text::decode(name).replace('\\', "/"),
                 method: field(10) as u16,
                 packed: u64::from(le32(e, 20).unwrap_or(0)),
                 size: u64::from(le32(e, 24).unwrap_or(0)),
@@ -95,6 +98,10 @@ impl<'a> Archive<'a> {
             };
             entry.widen(e.get(46 + name_len..46 + name_len + extra_len).unwrap_or_default());
             entry.at = entry.at.saturating_add(shift);
+            if self.entries.len() >= MAX_ENTRIES {
+                self.cut = true;
+                break;
+            }
             self.entries.push(entry);
             at += 46 + name_len + extra_len + comment_len;
         }

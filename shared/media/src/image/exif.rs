@@ -9,7 +9,9 @@ use ::exif::{Context, Tag};
 
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::ctx::Ctx;
-use crate::image::Facts;
+use crate::extraction::ProblemKind;
+use crate::image::xmp::coordinate;
+use crate::image::{Facts, MAX_KEYWORDS, is_default_caption};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
@@ -73,7 +75,8 @@ impl<'a> Tiff<'a> {
         let (lead, unit, inline) = if self.wide { (8, 20, 8) } else { (2, 12, 4) };
         let head = self.view.get(at, lead)?;
         let count = if self.wide { self.u64(head, 0) } else { self.u16(head, 0).map(u64::from) }.unwrap_or(0);
-        if count == 0 || count > MAX_ENTRIES {
+        // Some writers leave an empty directory: that is no damage.
+        if count > MAX_ENTRIES {
             return Err(Stop::Malformed("directory with an impossible entry count"));
         }
         // The last entries of a cut block are lost, the others are not.
@@ -145,13 +148,23 @@ impl<'a> Tiff<'a> {
             .collect())
     }
 
+    /// Degrees, as rationals or written out as text.
+    fn angle(self, e: &Entry) -> Parse<Option<f64>> {
+        if e.kind == 2 {
+            let written = text::decode(text::until_nul(self.raw(e, 64)?));
+            return Ok(coordinate(&written));
+        }
+        Ok(degrees(&self.rationals(e)?))
+    }
+
     /// The entry's value as text, see [`crate::ExifMap`]. None where it is empty.
     fn text(self, e: &Entry, max: usize) -> Parse<Option<String>> {
         let unit = unit_size(e.kind).unwrap_or(1);
-        if e.count * unit > max as u64 * 2 {
+        if e.count * unit > max as u64 * 2 && !e.is_text() {
             return Ok(None);
         }
-        let b = self.raw(e, max as u64 * 2)?;
+        // A letter takes up to four bytes here, or two for one there.
+        let b = self.raw(e, max as u64 * 2 + 8)?;
         let joined = |each: &dyn Fn(usize) -> Option<String>| {
             let all: Vec<String> =
                 (0..b.len() / unit as usize).filter_map(|i| each(i * unit as usize)).collect();
@@ -178,6 +191,13 @@ impl<'a> Tiff<'a> {
     }
 }
 
+impl Entry {
+    /// Whether the value is written text, which may be cut.
+    fn is_text(&self) -> bool {
+        self.kind == 2 || (0x9c9b..=0x9c9f).contains(&self.tag) || matches!(self.tag, 0x9286)
+    }
+}
+
 fn unit_size(kind: u16) -> Option<u64> {
     match kind {
         1 | 2 | 6 | 7 => Some(1),
@@ -194,9 +214,9 @@ fn undefined_text(tag: u16, b: &[u8], big: bool) -> String {
         && let Some((code, rest)) = b.split_at_checked(8)
     {
         match code {
-            b"ASCII\0\0\0" => return text::decode(text::until_nul(rest)),
-            b"UNICODE\0" => return text::utf16(rest, big),
-            b"\0\0\0\0\0\0\0\0" | b"JIS\0\0\0\0\0" => return text::decode(text::until_nul(rest)),
+            b"UNICODE\0" => return unicode(rest, big),
+            b"JIS\0\0\0\0\0" => return text::jis(text::until_nul(rest)),
+            b"ASCII\0\0\0" | b"\0\0\0\0\0\0\0\0" => return text::decode(text::until_nul(rest)),
             _ => {}
         }
     }
@@ -205,6 +225,25 @@ fn undefined_text(tag: u16, b: &[u8], big: bool) -> String {
         return text::decode(shown);
     }
     text::hex(b.get(..b.len().min(64)).unwrap_or_default())
+}
+
+/// UTF-16 in an order that writers do not agree on: the block's, the other one, or that of
+/// a mark; and what is no UTF-16 at all.
+fn unicode(b: &[u8], big: bool) -> String {
+    match b {
+        [0xfe, 0xff, rest @ ..] => return text::utf16(rest, true),
+        [0xff, 0xfe, rest @ ..] => return text::utf16(rest, false),
+        _ => {}
+    }
+    let trimmed = text::until_nul(b);
+    if trimmed.len() > 3 && std::str::from_utf8(trimmed).is_ok() {
+        return text::decode(trimmed);
+    }
+    let latin = |big: bool| {
+        b.chunks_exact(2).filter(|p| matches!((*p, big), ([0..=2, 1..=255], true) | ([1..=255, 0..=2], false))).count()
+    };
+    let (as_big, as_little) = (latin(true), latin(false));
+    text::utf16(b, if as_big == as_little { big } else { as_big > as_little })
 }
 
 /// Names of tags that EXIF 2.32 lacks or that IMM and OSS know by an older name.
@@ -259,7 +298,10 @@ fn is_bulk(context: Context, tag: u16) -> bool {
 
 /// Reads a whole EXIF block: main directory, EXIF, GPS, maker's content id.
 pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Parse {
+    // The mark of the JPEG segment is kept by some writers of other formats.
+    let view = if view.get(0, 6) == Ok(b"Exif\0\0") { view.sub(6, u64::MAX) } else { view };
     let (tiff, first) = Tiff::open(view)?;
+    facts.directories.clear();
     let (entries, _) = tiff.directory(first)?;
     read_directory(ctx, tiff, &entries, Context::Tiff, facts)
 }
@@ -308,8 +350,8 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
             return Ok(());
         }
         (Context::Tiff, 0x0112) => facts.orientation = tiff.integer(e)?.filter(|o| (1..=8).contains(o)),
-        (Context::Gps, 2) => facts.gps.lat = degrees(&tiff.rationals(e)?),
-        (Context::Gps, 4) => facts.gps.long = degrees(&tiff.rationals(e)?),
+        (Context::Gps, 2) => facts.gps.lat = tiff.angle(e)?,
+        (Context::Gps, 4) => facts.gps.long = tiff.angle(e)?,
         (Context::Gps, 7) => facts.gps.time = tiff.rationals(e)?,
         _ => {}
     }
@@ -317,16 +359,33 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
         return Ok(());
     }
     let Some(name) = tag_name(context, e.tag) else { return Ok(()) };
-    let Some(value) = tiff.text(e, ctx.limits.max_exif_value)? else { return Ok(()) };
-    facts.note(context, e.tag, &value);
-    facts.exif.entry(name).or_insert(value);
+    let (short, long) = (ctx.limits.max_exif_value, ctx.limits.max_text);
+    let is_text = e.is_text();
+    let Some(value) = tiff.text(e, if is_text { long } else { short })? else { return Ok(()) };
+    // A text over the limit is cut, and said, but where a field of its own has it whole.
+    let own = facts.note(context, e.tag, &value);
+    if is_text && value.len() > short {
+        if !own {
+            ctx.problem(ProblemKind::Limit, &name, "cut at max_exif_value");
+        }
+        facts.exif.entry(name).or_insert(text::clean(&value, short).unwrap_or_default());
+    } else {
+        facts.exif.entry(name).or_insert(value);
+    }
     Ok(())
 }
 
 fn follow(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, facts: &mut Facts) -> Parse {
     let Some(&at) = tiff.offsets(e, 1)?.first() else { return Ok(()) };
-    let (entries, _) = tiff.directory(at)?;
-    read_directory(ctx, tiff, &entries, context, facts)
+    // Many entries may lead to one directory, and a directory to itself.
+    if !facts.directories.insert(tiff.view.start.saturating_add(at)) {
+        return Ok(());
+    }
+    let read = tiff.directory(at).and_then(|(entries, _)| read_directory(ctx, tiff, &entries, context, facts));
+    if read == Err(Stop::Missing) {
+        facts.directories.remove(&tiff.view.start.saturating_add(at));
+    }
+    read
 }
 
 /// Degrees, minutes, seconds; a part written as 0/0 counts as nothing.
@@ -350,27 +409,36 @@ fn apple_content_id(tiff: Tiff<'_>, e: &Entry) -> Parse<Option<String>> {
 }
 
 impl Facts {
-    /// Keeps what the record needs of a tag, besides the tag itself.
-    fn note(&mut self, context: Context, tag: u16, value: &str) {
+    /// Keeps what the record needs of a tag, besides the tag itself; says whether a field
+    /// of its own holds the text.
+    fn note(&mut self, context: Context, tag: u16, value: &str) -> bool {
         let text = || Some(value.to_owned());
+        let people = || value.split(';').filter_map(|a| text::clean(a, 256)).collect();
         match (context, tag) {
+            (Context::Tiff, 0x010e) if is_default_caption(value) => self.default_caption = text(),
             (Context::Tiff, 0x010e) => self.description = self.description.take().or_else(text),
-            (Context::Tiff, 0x013b) if self.authors.is_empty() => {
-                self.authors = value.split(';').filter_map(|a| text::clean(a, 256)).collect();
-            }
+            (Context::Tiff, 0x013b) if self.authors.is_empty() => self.authors = people(),
             (Context::Tiff, 0x8298) => self.copyright = self.copyright.take().or_else(text),
             (Context::Tiff, 0x9c9b) => self.title = self.title.take().or_else(text),
+            (Context::Tiff, 0x9c9c) => self.comment = text(),
+            (Context::Tiff, 0x9c9d) => self.other_authors = people(),
             (Context::Tiff, 0x9c9e) => {
                 let words = value.split(';').filter_map(|k| text::clean(k, 256));
-                self.keywords.extend(words.take(64));
+                self.keywords.extend(words.take(MAX_KEYWORDS + 1));
             }
+            (Context::Exif, 0x9286) => self.user_comment = text(),
             (Context::Exif, 0x9003) => self.taken = Stamp::parse(value),
             (Context::Exif, 0x9004) => self.digitized = Stamp::parse(value),
+            (Context::Tiff, 0x0132) => self.modified = Stamp::parse(value),
             (Context::Gps, 1) => self.gps.south = value.starts_with(['S', 's']),
             (Context::Gps, 3) => self.gps.west = value.starts_with(['W', 'w']),
             (Context::Gps, 29) => self.gps.date = text(),
             _ => {}
         }
+        matches!(
+            (context, tag),
+            (Context::Tiff, 0x010e | 0x013b | 0x8298 | 0x9c9b..=0x9c9e) | (Context::Exif, 0x9286)
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an image's EXIF, XMP and IPTC say, before precedence is decided.
 
 use crate::ctx::Ctx;
+use crate::extraction::ProblemKind;
 use crate::metadata::{ExifMap, Metadata};
 use crate::text;
 use crate::time::{Stamp, format_offset, offset_from_utc, parse_offset};
@@ -25,6 +26,10 @@ pub(crate) struct Facts {
     pub(crate) digitized: Option<Stamp>,
     /// Dates of XMP and IPTC, best first.
     pub(crate) other_dates: Vec<Stamp>,
+    /// Last change of the file, by EXIF: a date where nothing better is.
+    pub(crate) modified: Option<Stamp>,
+    /// GPS time of XMP.
+    pub(crate) fix: Option<Stamp>,
     pub(crate) gps: Gps,
     pub(crate) lat_long: Option<(f64, f64)>,
     pub(crate) title: Option<String>,
@@ -34,6 +39,46 @@ pub(crate) struct Facts {
     pub(crate) copyright: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) live_photo_id: Option<String>,
+    /// Who made it and what is said of it in fields that stand behind the others.
+    pub(crate) other_authors: Vec<String>,
+    pub(crate) comment: Option<String>,
+    pub(crate) user_comment: Option<String>,
+    /// What the camera writes into every picture.
+    pub(crate) default_caption: Option<String>,
+    /// Directories of the EXIF block that were read.
+    pub(crate) directories: std::collections::BTreeSet<u64>,
+}
+
+/// Most keywords kept.
+pub(crate) const MAX_KEYWORDS: usize = 256;
+
+/// Whether a caption is one that cameras write into every picture.
+pub(crate) fn is_default_caption(text: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "sony dsc",
+        "minolta dsc",
+        "kodak digital still camera",
+        "pentax image",
+        "exif_jpeg_picture",
+        "exif jpeg",
+        "jpeg",
+        "default",
+        "untitled",
+        "digital photo",
+        "dav",
+        "hdr",
+        "sdr",
+        "cof",
+        "mde",
+        "hdrpl",
+        "rhdr",
+        "rbtf",
+        "rpt",
+        "burst",
+        "dcim",
+    ];
+    let lower = text.trim().to_lowercase();
+    KNOWN.contains(&lower.as_str()) || (lower.len() <= 40 && lower.ends_with("digital camera"))
 }
 
 /// `"lat,long"` with six digits, where it is a place on Earth and not 0,0.
@@ -53,7 +98,7 @@ impl Facts {
     }
 
     fn gps_utc(&self) -> Option<Stamp> {
-        let date = self.gps.date.as_deref()?;
+        let Some(date) = self.gps.date.as_deref() else { return self.fix.clone() };
         let &[h, m, s] = self.gps.time.as_slice() else { return None };
         let sane = (0.0..24.0).contains(&h) && (0.0..60.0).contains(&m) && (0.0..61.0).contains(&s);
         if !sane {
@@ -92,18 +137,29 @@ impl Facts {
                 self.digitized.as_ref().map(|s| with(s, "SubSecTimeDigitized", "OffsetTimeDigitized"))
             })
             .or_else(|| self.other_date());
+        // XMP often repeats the time of EXIF, and knows its zone.
+        if let Some(local) = stamp.as_mut().filter(|s| s.offset.is_none()) {
+            let same = self.other_dates.iter().filter(|s| s.wall_seconds() == local.wall_seconds());
+            local.offset = same.filter_map(|s| s.offset).next();
+        }
         let gps = self.gps_utc();
         if let (Some(local), Some(gps)) = (stamp.as_mut(), gps.as_ref())
             && local.offset.is_none()
         {
             local.offset = offset_from_utc(local, gps);
         }
-        stamp.or(gps)
+        let changed = || self.modified.as_ref().map(|s| with(s, "SubSecTime", "OffsetTime"));
+        stamp.or(gps).or_else(changed)
     }
 
     /// Writes what was gathered into the record.
     pub(crate) fn write(mut self, ctx: &mut Ctx<'_>) {
         let max = ctx.limits.max_text;
+        self.description = self.description.or(self.comment.take()).or(self.user_comment.take());
+        self.description = self.description.or(self.default_caption.take());
+        if self.authors.is_empty() {
+            self.authors = std::mem::take(&mut self.other_authors);
+        }
         if let Some(stamp) = self.produced() {
             ctx.meta.produce_time = Some(stamp.rfc3339());
             ctx.meta.timezone = stamp.offset.map(format_offset);
@@ -124,7 +180,10 @@ impl Facts {
         }
         let mut seen = std::collections::BTreeSet::new();
         self.keywords.retain(|k| seen.insert(k.clone()));
-        self.keywords.truncate(64);
+        if self.keywords.len() > MAX_KEYWORDS {
+            ctx.problem(ProblemKind::Limit, "Keywords", format!("the first {MAX_KEYWORDS} are kept"));
+            self.keywords.truncate(MAX_KEYWORDS);
+        }
         if ctx.meta.keywords.is_empty() {
             ctx.meta.keywords = self.keywords;
         }

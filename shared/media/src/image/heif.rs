@@ -208,6 +208,12 @@ fn item_places(view: View<'_>) -> Parse<Vec<Place>> {
             let base = number(base_size)?;
             let extents = number(2)?;
             let mut place = Place { id, method, extents: Vec::new() };
+            // Without sizes an extent names no bytes, and its entry takes none.
+            if offset_size + length_size + index_size == 0 {
+                let whole = (extents > 0).then_some((base, 0));
+                place.extents.extend(whole);
+                return Some(place);
+            }
             for _ in 0..extents {
                 let _index = number(index_size)?;
                 let offset = number(offset_size)?;

@@ -2,8 +2,7 @@
 
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
-use crate::image::Facts;
-use crate::image::{exif, xmp};
+use crate::image::{Facts, MAX_KEYWORDS, exif, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
@@ -56,7 +55,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
         let value = || text::clean(&text::decode(value), max);
         match dataset {
             5 => title = title.or_else(value),
-            25 => keywords.extend(value()),
+            25 if keywords.len() <= MAX_KEYWORDS => keywords.extend(value()),
             55 => date = value(),
             60 => time = value(),
             80 => authors.extend(value()),
@@ -71,9 +70,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
     if facts.authors.is_empty() {
         facts.authors = authors;
     }
-    if facts.keywords.len() < 64 {
-        facts.keywords.extend(keywords.into_iter().take(64));
-    }
+    facts.keywords.append(&mut keywords);
     if let Some(date) = date {
         let stamp = format!("{date} {}", time.unwrap_or_default());
         facts.other_dates.extend(Stamp::parse(stamp.trim()));

@@ -13,7 +13,7 @@ mod raw;
 mod tiff;
 pub(crate) mod xmp;
 
-pub(crate) use facts::{Facts, lat_long_text};
+pub(crate) use facts::{Facts, MAX_KEYWORDS, is_default_caption, lat_long_text};
 pub(crate) use plain::is_pict;
 
 use crate::bytes::View;

@@ -1,60 +1,83 @@
 //! A PDF's cross-reference and the objects behind it, from ranged reads.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 use crate::bytes::{find, rfind};
 use crate::ctx::Ctx;
+use crate::document::pdf::crypt::Crypt;
+use crate::document::pdf::filter::decode;
 use crate::document::pdf::object::{Fault, Lexer, Object};
 use crate::source::{Parse, Source, Stop};
 
-/// Searched for `startxref`.
-const TAIL: u64 = 64 * 1024;
+/// Searched for `startxref`: bytes of other origin may stand behind the end.
+const TAILS: [u64; 3] = [64 * 1024, 256 * 1024, 1024 * 1024];
+/// Most that one stream unpacks to, and all of a file's together.
+const MAX_STREAM: usize = 8 * 1024 * 1024;
+const MAX_UNPACKED: usize = 32 * 1024 * 1024;
+/// From this many separate reads on, sections of the cross-reference are read with what
+/// lies in front of them, where the section before it stands.
+const FEW_PIECES: usize = 4;
 /// Objects are read in pieces of these lengths until they end.
 const PIECES: [u64; 4] = [4 * 1024, 64 * 1024, 1024 * 1024, 4 * 1024 * 1024];
 /// Most sections of the cross-reference (incremental updates).
 const MAX_SECTIONS: usize = 64;
 /// Most objects indexed.
-const MAX_OBJECTS: usize = 500_000;
+pub(super) const MAX_OBJECTS: usize = 500_000;
 
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     At(u64),
     /// Number of an object stream, and the index in it.
     In(u32, u32),
 }
 
-pub(super) struct Pdf<'a> {
-    src: &'a Source,
-    /// Bytes in front of the header, which offsets do not count.
-    shift: u64,
-    places: BTreeMap<u32, Place>,
-    pub(super) trailer: Vec<Object>,
-    max: usize,
-    streams: BTreeMap<u32, (Object, Vec<u8>)>,
+/// An object as it stands in the file.
+struct Found {
+    id: u32,
+    generation: u16,
+    object: Object,
+    /// Where its content ended.
+    end: u64,
 }
 
-const BAD: Stop = Stop::Malformed("not a PDF object");
+pub(super) struct Pdf<'a> {
+    pub(super) src: &'a Source,
+    /// Bytes in front of the header, which offsets do not count.
+    shift: u64,
+    pub(super) places: BTreeMap<u32, Place>,
+    pub(super) trailer: Vec<Object>,
+    /// Most that a stream takes, and what is left for all.
+    max: usize,
+    left: usize,
+    streams: BTreeMap<u32, (Object, Vec<u8>)>,
+    crypt: Option<Crypt>,
+    /// Why texts and streams cannot be decrypted.
+    pub(super) locked: Option<Stop>,
+}
+
+pub(super) const BAD: Stop = Stop::Malformed("not a PDF object");
 
 impl<'a> Pdf<'a> {
-    pub(super) fn open(ctx: &Ctx<'_>, src: &'a Source) -> Parse<Self> {
-        let size = src.size();
-        let head = src.held_from(0);
-        let shift = find(head.get(..head.len().min(1024)).unwrap_or_default(), b"%PDF-").unwrap_or(0) as u64;
-        let from = size.saturating_sub(TAIL);
-        let tail = src.upto(from, size - from)?;
-        let mark = rfind(tail, b"startxref").ok_or(Stop::Malformed("no startxref"))?;
-        let mut lexer = Lexer::new(tail.get(mark + 9..).unwrap_or_default());
-        let start = lexer.integer().ok_or(Stop::Malformed("startxref without an offset"))?;
-        let mut pdf = Pdf {
+    /// A file of which nothing is known yet.
+    pub(super) fn new(ctx: &Ctx<'_>, src: &'a Source) -> Self {
+        Pdf {
             src,
-            shift,
+            shift: 0,
             places: BTreeMap::new(),
             trailer: Vec::new(),
-            max: ctx.room(),
+            max: ctx.room().min(MAX_STREAM),
+            left: MAX_UNPACKED,
             streams: BTreeMap::new(),
-        };
-        let mut next = vec![start];
+            crypt: None,
+            locked: None,
+        }
+    }
+
+    pub(super) fn open(ctx: &Ctx<'_>, src: &'a Source) -> Parse<Self> {
+        let head = src.held_from(0);
+        let mut pdf = Pdf::new(ctx, src);
+        pdf.shift = find(head.get(..head.len().min(1024)).unwrap_or_default(), b"%PDF-").unwrap_or(0) as u64;
+        let mut next = vec![start(src)?];
         let mut seen = Vec::new();
         while let Some(at) = next.pop() {
             ctx.tick()?;
@@ -64,8 +87,9 @@ impl<'a> Pdf<'a> {
             seen.push(at);
             let trailer = match pdf.section(at) {
                 Ok(trailer) => trailer,
-                // An older section that is damaged hides old objects only.
-                Err(Stop::Malformed(_)) if !pdf.trailer.is_empty() => continue,
+                // An older section that is damaged hides old objects only, and one that
+                // cannot be read leaves what the newer ones say.
+                Err(_) if !pdf.trailer.is_empty() => continue,
                 Err(stop) => return Err(stop),
             };
             // The hybrid's stream goes before the previous section.
@@ -73,7 +97,30 @@ impl<'a> Pdf<'a> {
             next.extend(trailer.get(b"XRefStm").and_then(Object::index));
             pdf.trailer.push(trailer);
         }
+        pdf.unlock()?;
         Ok(pdf)
+    }
+
+    /// Makes the key of an encrypted file that opens without a password.
+    pub(super) fn unlock(&mut self) -> Parse {
+        let Some(encrypt) = self.trailer_key(b"Encrypt").filter(|e| **e != Object::Null).cloned() else {
+            return Ok(());
+        };
+        let encrypt = self.resolve(&encrypt)?;
+        let id = match self.trailer_key(b"ID").cloned() {
+            Some(id) => self.resolve(&id)?,
+            None => Object::Null,
+        };
+        let id = match &id {
+            Object::Array(parts) => parts.first().and_then(Object::text).unwrap_or_default().to_vec(),
+            _ => Vec::new(),
+        };
+        match Crypt::open(&encrypt, &id) {
+            Ok(crypt) => self.crypt = Some(crypt),
+            // What is not encrypted, as the number of pages, is read all the same.
+            Err(stop) => self.locked = Some(stop),
+        }
+        Ok(())
     }
 
     /// A key of the newest trailer that has it.
@@ -84,6 +131,13 @@ impl<'a> Pdf<'a> {
     /// Reads one cross-reference section, a table or a stream.
     fn section(&mut self, at: u64) -> Parse<Object> {
         let at = at.checked_add(self.shift).ok_or(BAD)?;
+        // Each save adds a section in front of which the one before it stands.
+        let pieces = self.src.pieces();
+        if pieces >= FEW_PIECES && self.src.peek(at, 64).is_none() {
+            let back = (64 * 1024) << (pieces - FEW_PIECES + 1).min(4);
+            let from = at.saturating_sub(back);
+            self.src.upto(from, at.saturating_add(PIECES[0]).min(self.src.size()).saturating_sub(from))?;
+        }
         let mut lead = Lexer::new(self.src.upto(at, 64)?);
         if !lead.eat(b"xref") {
             return self.section_stream(at);
@@ -125,7 +179,7 @@ impl<'a> Pdf<'a> {
     }
 
     /// Newer sections are read first and win.
-    fn place(&mut self, id: u64, place: Place) {
+    pub(super) fn place(&mut self, id: u64, place: Place) {
         if let Ok(id) = u32::try_from(id)
             && self.places.len() < MAX_OBJECTS
         {
@@ -181,29 +235,31 @@ impl<'a> Pdf<'a> {
         match self.places.get(&id).copied() {
             None => Ok(Object::Null),
             Some(Place::At(at)) => {
-                let (found, object, _) = self.object_at(at.checked_add(self.shift).ok_or(BAD)?)?;
-                if found == id {
-                    Ok(object)
-                } else {
-                    Err(Stop::Malformed("another object where one should be"))
+                let mut found = self.object_at(at.checked_add(self.shift).ok_or(BAD)?)?;
+                if found.id != id {
+                    return Err(Stop::Malformed("another object where one should be"));
                 }
+                if let Some(crypt) = &self.crypt {
+                    crypt.texts(found.id, found.generation, &mut found.object);
+                }
+                Ok(found.object)
             }
             Some(Place::In(stream, index)) => self.object_in(stream, index, id),
         }
     }
 
-    /// Number, object, and where its content ended, of the object at an offset.
-    fn object_at(&self, at: u64) -> Parse<(u32, Object, u64)> {
+    /// The object at an offset.
+    fn object_at(&self, at: u64) -> Parse<Found> {
         for piece in PIECES {
             let bytes = self.src.upto(at, piece)?;
             let mut lexer = Lexer::new(bytes);
             let id = lexer.integer().and_then(|n| u32::try_from(n).ok()).ok_or(BAD)?;
-            lexer.integer().ok_or(BAD)?;
+            let generation = lexer.integer().ok_or(BAD)? as u16;
             if !lexer.eat(b"obj") {
                 return Err(BAD);
             }
             match lexer.object() {
-                Ok(object) => return Ok((id, object, at + lexer.at as u64)),
+                Ok(object) => return Ok(Found { id, generation, object, end: at + lexer.at as u64 }),
                 Err(Fault::Short) if bytes.len() as u64 == piece => {}
                 Err(_) => return Err(BAD),
             }
@@ -211,9 +267,14 @@ impl<'a> Pdf<'a> {
         Err(Stop::Limit("object over 4 MiB"))
     }
 
+    /// The dictionary at an offset.
+    pub(super) fn dictionary_at(&self, at: u64) -> Parse<Object> {
+        self.object_at(at).map(|found| found.object)
+    }
+
     /// Dictionary and decoded content of the stream at an offset.
     fn stream_at(&mut self, at: u64) -> Parse<(Object, Vec<u8>)> {
-        let (_, dict, end) = self.object_at(at)?;
+        let Found { id, generation, object: dict, end } = self.object_at(at)?;
         let lead = self.src.upto(end, 64)?;
         let mut lexer = Lexer::new(lead);
         if !lexer.eat(b"stream") {
@@ -233,10 +294,10 @@ impl<'a> Pdf<'a> {
             Some(length) => length.clone(),
             None => Object::Null,
         };
-        let max = self.max as u64;
+        let max = self.max.min(self.left);
         let len = match length.index() {
-            Some(len) if len <= max => len,
-            Some(_) => return Err(Stop::Limit("stream longer than the room in max_memory")),
+            Some(len) if len <= max as u64 => len,
+            Some(_) => return Err(Stop::Limit("a stream longer than is read of one")),
             None => {
                 // No length: up to the end mark, in what one piece holds.
                 let bytes = self.src.upto(start, 256 * 1024)?;
@@ -244,21 +305,18 @@ impl<'a> Pdf<'a> {
             }
         };
         let raw = self.src.upto(start, len)?;
-        let data = decode(&dict, raw, self.max)?;
+        // Cross-reference streams are never encrypted.
+        let plain = match &self.crypt {
+            Some(crypt) if dict.name(b"Type") != Some(b"XRef") => crypt.stream(id, generation, &dict, raw),
+            _ => None,
+        };
+        let data = decode(&dict, plain.as_deref().unwrap_or(raw), max)?;
+        self.left = self.left.saturating_sub(data.len());
         Ok((dict, data))
     }
 
     fn object_in(&mut self, stream: u32, index: u32, id: u32) -> Parse<Object> {
-        if !self.streams.contains_key(&stream) {
-            let Some(Place::At(at)) = self.places.get(&stream).copied() else {
-                return Err(Stop::Malformed("object stream that is not there"));
-            };
-            if self.streams.len() >= 8 {
-                return Err(Stop::Limit("too many object streams"));
-            }
-            let read = self.stream_at(at.checked_add(self.shift).ok_or(BAD)?)?;
-            self.streams.insert(stream, read);
-        }
+        self.load(stream)?;
         let Some((dict, data)) = self.streams.get(&stream) else { return Ok(Object::Null) };
         let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(MAX_OBJECTS as u64);
         let first = dict.get(b"First").and_then(Object::index).unwrap_or(0) as usize;
@@ -275,10 +333,56 @@ impl<'a> Pdf<'a> {
         }
         let at =
             offset.and_then(|o| o.checked_add(first)).ok_or(Stop::Malformed("object not in its stream"))?;
-        // A number at the very end of the stream needs something behind it.
-        let mut bytes = data.get(at..).unwrap_or_default().to_vec();
-        bytes.push(b' ');
-        Lexer::new(&bytes).object().map_err(|_| BAD)
+        let bytes = data.get(at..).unwrap_or_default();
+        match Lexer::new(bytes).object() {
+            Ok(object) => Ok(object),
+            // A number at the very end of the stream needs something behind it.
+            Err(Fault::Short) if bytes.len() < 64 * 1024 => {
+                let bytes = [bytes, b" "].concat();
+                Lexer::new(&bytes).object().map_err(|_| BAD)
+            }
+            Err(_) => Err(BAD),
+        }
+    }
+
+    /// Reads an object stream, once.
+    fn load(&mut self, stream: u32) -> Parse {
+        if self.streams.contains_key(&stream) {
+            return Ok(());
+        }
+        let Some(Place::At(at)) = self.places.get(&stream).copied() else {
+            return Err(Stop::Malformed("object stream that is not there"));
+        };
+        if self.streams.len() >= 8 {
+            return Err(Stop::Limit("too many object streams"));
+        }
+        // What another stream needed most goes first: two at once are held of those that
+        // unpack to much.
+        let large = self.streams.values().map(|(_, data)| data.len()).sum::<usize>() > self.max / 2;
+        if large {
+            self.streams.clear();
+        }
+        let read = self.stream_at(at.checked_add(self.shift).ok_or(BAD)?)?;
+        self.streams.insert(stream, read);
+        Ok(())
+    }
+
+    /// Numbers of the objects in an object stream.
+    pub(super) fn numbers_in(&mut self, stream: u32) -> Parse<Vec<u32>> {
+        self.load(stream)?;
+        let Some((dict, data)) = self.streams.get(&stream) else { return Ok(Vec::new()) };
+        let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(10_000);
+        let mut table = Lexer::new(data);
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            let (Some(n), Some(_)) = (table.integer(), table.integer()) else { break };
+            numbers.extend(u32::try_from(n));
+        }
+        // Of a file that is searched many are asked for, each once.
+        if self.streams.len() >= 4 {
+            self.streams.clear();
+        }
+        Ok(numbers)
     }
 
     /// Decoded content of a stream that a reference points to.
@@ -293,100 +397,23 @@ impl<'a> Pdf<'a> {
     }
 }
 
-/// Undoes a stream's filters.
-fn decode(dict: &Object, raw: &[u8], max: usize) -> Parse<Vec<u8>> {
-    let filters: Vec<&[u8]> = match dict.get(b"Filter") {
-        None | Some(Object::Null) => Vec::new(),
-        Some(Object::Name(name)) => vec![name],
-        Some(Object::Array(names)) => names
-            .iter()
-            .filter_map(|n| match n {
-                Object::Name(n) => Some(n.as_slice()),
-                _ => None,
-            })
-            .collect(),
-        Some(_) => return Err(Stop::Unsupported("stream filter")),
-    };
-    let parms = match dict.get(b"DecodeParms").or_else(|| dict.get(b"DP")) {
-        Some(Object::Array(all)) => all.first().cloned().unwrap_or(Object::Null),
-        Some(one) => one.clone(),
-        None => Object::Null,
-    };
-    let mut data = raw.to_vec();
-    for filter in filters.into_iter().take(4) {
-        data = match filter {
-            b"FlateDecode" | b"Fl" => {
-                let inflated = inflate(&data, max)?;
-                unpredict(inflated, &parms)?
-            }
-            b"Crypt" => data,
-            _ => return Err(Stop::Unsupported("stream filter")),
-        };
-    }
-    Ok(data)
-}
-
-fn inflate(raw: &[u8], max: usize) -> Parse<Vec<u8>> {
-    let mut out = Vec::new();
-    let read = flate2::read::ZlibDecoder::new(raw).take(max as u64 + 1).read_to_end(&mut out);
-    if out.len() > max {
-        return Err(Stop::Limit("stream unpacks to more than the room in max_memory"));
-    }
-    if read.is_err() && out.is_empty() {
-        return Err(Stop::Malformed("stream does not inflate"));
-    }
-    Ok(out)
-}
-
-/// PNG predictors, which cross-reference streams use.
-fn unpredict(data: Vec<u8>, parms: &Object) -> Parse<Vec<u8>> {
-    let key = |name: &[u8], default: u64| parms.get(name).and_then(Object::index).unwrap_or(default);
-    let predictor = key(b"Predictor", 1);
-    if predictor < 10 {
-        return if predictor == 2 { Err(Stop::Unsupported("TIFF predictor")) } else { Ok(data) };
-    }
-    let pixel = (key(b"Colors", 1).min(32) * key(b"BitsPerComponent", 8).min(32)).div_ceil(8).max(1) as usize;
-    let row =
-        (key(b"Columns", 1).min(1 << 20) * key(b"Colors", 1).min(32) * key(b"BitsPerComponent", 8).min(32))
-            .div_ceil(8) as usize;
-    let mut out: Vec<u8> = Vec::with_capacity(data.len());
-    let mut above = vec![0u8; row];
-    for line in data.chunks(row + 1) {
-        let Some((&kind, line)) = line.split_first() else { break };
-        let mut current = line.to_vec();
-        current.resize(row, 0);
-        for i in 0..row {
-            let at = |row: &[u8], i: Option<usize>| i.and_then(|i| row.get(i).copied()).unwrap_or(0);
-            let left = at(&current, i.checked_sub(pixel));
-            let up = at(&above, Some(i));
-            let corner = at(&above, i.checked_sub(pixel));
-            let add = match kind {
-                1 => left,
-                2 => up,
-                3 => ((u16::from(left) + u16::from(up)) / 2) as u8,
-                4 => {
-                    let p = i16::from(left) + i16::from(up) - i16::from(corner);
-                    let (a, b, c) = (
-                        (p - i16::from(left)).abs(),
-                        (p - i16::from(up)).abs(),
-                        (p - i16::from(corner)).abs(),
-                    );
-                    if a <= b && a <= c {
-                        left
-                    } else if b <= c {
-                        up
-                    } else {
-                        corner
-                    }
-                }
-                _ => 0,
-            };
-            if let Some(b) = current.get_mut(i) {
-                *b = b.wrapping_add(add);
-            }
+/// The offset behind the last `startxref`.
+fn start(src: &Source) -> Parse<u64> {
+    let size = src.size();
+    for (i, tail) in TAILS.into_iter().enumerate() {
+        let from = size.saturating_sub(tail);
+        // A piece that was searched is not searched again.
+        let searched = i.checked_sub(1).and_then(|i| TAILS.get(i)).copied().unwrap_or(0);
+        let to = size.saturating_sub(searched).saturating_add(16).min(size);
+        let bytes = src.upto(from, to.saturating_sub(from))?;
+        if let Some(mark) = rfind(bytes, b"startxref") {
+            let behind = src.upto(from + mark as u64 + 9, 64)?;
+            let offset = Lexer::new(behind).integer();
+            return offset.ok_or(Stop::Malformed("startxref without an offset"));
         }
-        out.extend_from_slice(&current);
-        above = current;
+        if from == 0 {
+            break;
+        }
     }
-    Ok(out)
+    Err(Stop::Malformed("no startxref"))
 }

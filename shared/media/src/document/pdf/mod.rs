@@ -1,15 +1,18 @@
-//! PDF: pages and properties. Our own reader takes the tail and follows offsets;
-//! hayro-syntax repairs and decrypts what it cannot, where the whole file is short
-//! enough to be read.
+//! PDF: pages and properties. The reader takes the tail and follows offsets; where they
+//! lead astray the objects are looked for by their marks. What streams unpack to is
+//! bounded on both ways.
 
+mod crypt;
 mod file;
+mod filter;
 mod object;
+mod rebuild;
 
 use crate::ctx::Ctx;
 use crate::document::pdf::file::Pdf;
 use crate::document::pdf::object::Object;
 use crate::extraction::ProblemKind;
-use crate::image::xmp;
+use crate::image::{MAX_KEYWORDS, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
@@ -28,70 +31,72 @@ struct Found {
 }
 
 pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
+    let src = ctx.src;
     let mut found = Found::default();
-    let own = follow(ctx, &mut found);
-    if own == Err(Stop::Missing) || (own.is_ok() && ctx.src.lacks()) {
-        write(ctx, found);
-        return own.and(Err(Stop::Missing));
-    }
-    if own.is_ok() && found.pages.is_some_and(|n| n > 0) {
-        write(ctx, found);
-        return Ok(());
-    }
-    // Damaged or encrypted: the whole file is needed.
-    let size = ctx.src.size();
-    if size > crate::WHOLE_BYTES {
-        write(ctx, found);
-        return own.and(Err(Stop::Unsupported("damaged or encrypted, and too long to be read whole")));
-    }
-    let whole = ctx.src.get(0, size)?;
-    if let Some(repaired) = ctx.guarded("pdf", |_| repair(whole)).flatten() {
-        found.pages = repaired.pages.or(found.pages);
-        for (to, from) in [
-            (&mut found.title, repaired.title),
-            (&mut found.author, repaired.author),
-            (&mut found.subject, repaired.subject),
-            (&mut found.keywords, repaired.keywords),
-        ] {
-            *to = from.or(to.take());
+    let own = Pdf::open(ctx, src).and_then(|mut pdf| follow(ctx, &mut pdf, &mut found));
+    let whole = own.is_ok() && found.pages.is_some_and(|n| n > 0);
+    let rebuilt = match &own {
+        _ if ctx.src.lacks() || own == Err(Stop::Missing) => Err(Stop::Missing),
+        Ok(()) if whole => Ok(()),
+        // What a limit ended, another way would only end again.
+        Err(stop @ (Stop::Limit(_) | Stop::Unsupported(_))) => Err(stop.clone()),
+        _ => rebuild::rebuild(ctx, src).and_then(|mut pdf| follow(ctx, &mut pdf, &mut found)),
+    };
+    if !whole && rebuilt.is_ok() {
+        ctx.problem(ProblemKind::Malformed, "pdf", "damaged cross-reference, read by repair");
+        if found.pages.is_none_or(|n| n == 0) {
+            ctx.problem(ProblemKind::Malformed, "pdf", "no page tree");
         }
-        if !matches!(own, Err(Stop::Unsupported(_))) {
-            ctx.problem(ProblemKind::Malformed, "pdf", "damaged cross-reference, read by repair");
-        }
-        write(ctx, found);
-        return Ok(());
     }
     write(ctx, found);
-    own.and(Err(Stop::Malformed("no page tree")))
+    match rebuilt {
+        Err(Stop::Malformed(_)) => own.and(rebuilt),
+        other => other,
+    }
 }
 
-/// By offsets: trailer, catalogue, page tree's root, information, XMP.
-fn follow(ctx: &mut Ctx<'_>, found: &mut Found) -> Parse {
-    let src = ctx.src;
-    let mut pdf = Pdf::open(ctx, src)?;
-    let encrypted = pdf.trailer_key(b"Encrypt").is_some_and(|e| *e != Object::Null);
+/// Trailer, catalogue, page tree's root, information, XMP.
+fn follow(ctx: &mut Ctx<'_>, pdf: &mut Pdf<'_>, found: &mut Found) -> Parse {
     let root = pdf.trailer_key(b"Root").cloned().ok_or(Stop::Malformed("no catalogue"))?;
     // All that is wanted next is tried before missing bytes end the pass.
     let info = pdf.trailer_key(b"Info").cloned().unwrap_or(Object::Null);
     let info = pdf.resolve(&info);
+    let mut stopped = Ok(());
+    if let Ok(info) = &info
+        && pdf.locked.is_none()
+    {
+        for (slot, key) in [
+            (&mut found.title, &b"Title"[..]),
+            (&mut found.author, b"Author"),
+            (&mut found.subject, b"Subject"),
+            (&mut found.keywords, b"Keywords"),
+            (&mut found.created, b"CreationDate"),
+        ] {
+            let value = info.get(key).cloned().unwrap_or(Object::Null);
+            match pdf.resolve(&value) {
+                Ok(Object::Text(value)) => *slot = Some(value),
+                Ok(_) => {}
+                Err(stop) => stopped = Err(stop),
+            }
+        }
+    }
     let root = pdf.resolve(&root)?;
     let pages = root.get(b"Pages").cloned().unwrap_or(Object::Null);
     let pages = pdf.resolve(&pages);
-    let metadata = root.get(b"Metadata").cloned();
-    let packet = match metadata {
-        Some(reference) if !encrypted => pdf.stream(&reference),
-        _ => Ok(None),
-    };
-    if let Some(Object::Text(language)) = root.get(b"Lang")
-        && !encrypted
+    let language = root.get(b"Lang").cloned().unwrap_or(Object::Null);
+    if let Ok(Object::Text(language)) = pdf.resolve(&language)
+        && pdf.locked.is_none()
     {
-        found.language = Some(language.clone());
+        found.language = Some(language);
     }
+    let packet = root.get(b"Metadata").filter(|_| pdf.locked.is_none()).cloned();
+    let packet = packet.map_or(Ok(None), |reference| pdf.stream(&reference));
     match packet {
-        Ok(Some(bytes)) => match xmp::parse(&bytes) {
-            Ok(packet) => found.xmp = Some(packet),
-            Err(stop) => ctx.stopped("xmp", stop),
-        },
+        Ok(Some(bytes)) => {
+            let packet = xmp::parse(&bytes);
+            packet.note_limits(ctx, false);
+            found.xmp = Some(packet);
+        }
         Ok(None) => {}
         Err(stop) => ctx.stopped("xmp", stop),
     }
@@ -99,45 +104,13 @@ fn follow(ctx: &mut Ctx<'_>, found: &mut Found) -> Parse {
     let count = pages.get(b"Count").cloned().unwrap_or(Object::Null);
     let count = pdf.resolve(&count)?.number();
     found.pages = count.filter(|n| (0.0..1e7).contains(n)).map(|n| n as u32);
-    let info = match info {
-        Ok(info) => info,
-        Err(Stop::Missing) => return Err(Stop::Missing),
-        Err(stop) => {
-            ctx.stopped("info", stop);
-            Object::Null
-        }
-    };
-    if encrypted {
-        return Err(Stop::Unsupported("encrypted"));
-    }
-    for (slot, key) in [
-        (&mut found.title, &b"Title"[..]),
-        (&mut found.author, b"Author"),
-        (&mut found.subject, b"Subject"),
-        (&mut found.keywords, b"Keywords"),
-        (&mut found.created, b"CreationDate"),
-    ] {
-        let value = info.get(key).cloned().unwrap_or(Object::Null);
-        if let Object::Text(value) = pdf.resolve(&value)? {
-            *slot = Some(value);
+    for stop in [stopped.err(), info.err()].into_iter().flatten() {
+        match stop {
+            Stop::Missing => return Err(Stop::Missing),
+            stop => ctx.stopped("info", stop),
         }
     }
-    Ok(())
-}
-
-/// hayro-syntax rebuilds the cross-reference and decrypts with the empty password.
-fn repair(whole: &[u8]) -> Option<Found> {
-    let pdf = hayro_syntax::Pdf::new(whole.to_vec()).ok()?;
-    let m = pdf.metadata();
-    let own = |field: &Option<Box<[u8]>>| field.as_ref().map(|b| b.to_vec());
-    Some(Found {
-        pages: u32::try_from(pdf.pages().len()).ok(),
-        title: own(&m.title),
-        author: own(&m.author),
-        subject: own(&m.subject),
-        keywords: own(&m.keywords),
-        ..Found::default()
-    })
+    pdf.locked.take().map_or(Ok(()), Err)
 }
 
 fn write(ctx: &mut Ctx<'_>, found: Found) {
@@ -151,7 +124,7 @@ fn write(ctx: &mut Ctx<'_>, found: Found) {
     m.authors = shown(found.author).map_or(packet.creators, |a| vec![a]);
     m.description = shown(found.subject).or(packet.description);
     m.keywords = match shown(found.keywords) {
-        Some(words) => words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64).collect(),
+        Some(words) => words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(MAX_KEYWORDS).collect(),
         None => packet.keywords,
     };
     m.copyright = packet.copyright;

@@ -20,6 +20,20 @@ impl Object {
         }
     }
 
+    pub(super) fn name(&self, key: &[u8]) -> Option<&[u8]> {
+        match self.get(key) {
+            Some(Object::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&[u8]> {
+        match self {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(super) fn number(&self) -> Option<f64> {
         match self {
             Object::Number(n) => Some(*n),
