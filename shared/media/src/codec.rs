@@ -153,6 +153,83 @@ impl SubtitleStream {
     }
 }
 
+/// Colour by the code points of H.273; 2 stands for unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Colour {
+    /// Whether values take the full range, where that is told.
+    pub(crate) full: Option<bool>,
+    pub(crate) primaries: u32,
+    pub(crate) transfer: u32,
+    pub(crate) matrix: u32,
+}
+
+impl Colour {
+    pub(crate) const UNKNOWN: Colour = Colour { full: None, primaries: 2, transfer: 2, matrix: 2 };
+}
+
+impl VideoStream {
+    /// Takes over what is told of the colour, in ffprobe's terms.
+    pub(crate) fn with_colour(&mut self, colour: Colour) {
+        const PRIMARIES: &[(u32, &str)] = &[
+            (1, "bt709"),
+            (4, "bt470m"),
+            (5, "bt470bg"),
+            (6, "smpte170m"),
+            (7, "smpte240m"),
+            (8, "film"),
+            (9, "bt2020"),
+            (10, "smpte428"),
+            (11, "smpte431"),
+            (12, "smpte432"),
+            (22, "ebu3213"),
+        ];
+        const TRANSFERS: &[(u32, &str)] = &[
+            (1, "bt709"),
+            (4, "bt470m"),
+            (5, "bt470bg"),
+            (6, "smpte170m"),
+            (7, "smpte240m"),
+            (8, "linear"),
+            (9, "log100"),
+            (10, "log316"),
+            (11, "iec61966-2-4"),
+            (12, "bt1361e"),
+            (13, "iec61966-2-1"),
+            (14, "bt2020-10"),
+            (15, "bt2020-12"),
+            (16, "smpte2084"),
+            (17, "smpte428"),
+            (18, "arib-std-b67"),
+        ];
+        const MATRICES: &[(u32, &str)] = &[
+            (0, "gbr"),
+            (1, "bt709"),
+            (4, "fcc"),
+            (5, "bt470bg"),
+            (6, "smpte170m"),
+            (7, "smpte240m"),
+            (8, "ycgco"),
+            (9, "bt2020nc"),
+            (10, "bt2020c"),
+            (11, "smpte2085"),
+            (12, "chroma-derived-nc"),
+            (13, "chroma-derived-c"),
+            (14, "ictcp"),
+        ];
+        let name = |code: u32, names: &[(u32, &str)]| {
+            names.iter().find(|(c, _)| *c == code).map(|(_, name)| (*name).to_owned())
+        };
+        for (slot, found) in [
+            (&mut self.color_primaries, name(colour.primaries, PRIMARIES)),
+            (&mut self.color_transfer, name(colour.transfer, TRANSFERS)),
+            (&mut self.color_space, name(colour.matrix, MATRICES)),
+            (&mut self.color_range, colour.full.map(|full| if full { "pc" } else { "tv" }.to_owned())),
+        ] {
+            *slot = found.or(slot.take());
+        }
+    }
+}
+
 /// `n/d` in lowest terms; None where there is no such fraction.
 pub(crate) fn fraction(n: u64, d: u64) -> Option<String> {
     if n == 0 || d == 0 {
@@ -217,133 +294,6 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// What an H.264 sequence parameter set says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sps {
-    pub(crate) profile: u32,
-    pub(crate) constraints: u32,
-    pub(crate) level: u32,
-    pub(crate) chroma: u32,
-    pub(crate) depth: u32,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) full_range: bool,
-    /// Frames a second as a fraction.
-    pub(crate) rate: Option<(u64, u64)>,
-}
-
-/// Reads an H.264 SPS (with its NAL header byte).
-pub(crate) fn h264_sps(nal: &[u8]) -> Option<Sps> {
-    // Emulation prevention: 00 00 03 stands for 00 00.
-    let mut raw = Vec::with_capacity(nal.len().min(256));
-    for (i, b) in nal.iter().enumerate().take(256).skip(1) {
-        let escaped = *b == 3 && i >= 2 && nal.get(i - 2..i) == Some(&[0, 0]);
-        if !escaped {
-            raw.push(*b);
-        }
-    }
-    let mut r = BitReader::new(&raw);
-    let mut sps = Sps { profile: r.bits(8)?, constraints: r.bits(8)?, level: r.bits(8)?, ..Sps::default() };
-    r.golomb()?;
-    (sps.chroma, sps.depth) = (1, 8);
-    if matches!(sps.profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128) {
-        sps.chroma = r.golomb()?;
-        if sps.chroma == 3 {
-            r.bits(1)?;
-        }
-        sps.depth = 8 + r.golomb()?.min(8);
-        r.golomb()?;
-        r.bits(1)?;
-        if r.bits(1)? == 1 {
-            let lists = if sps.chroma == 3 { 12 } else { 8 };
-            for i in 0..lists {
-                if r.bits(1)? == 1 {
-                    skip_scaling_list(&mut r, if i < 6 { 16 } else { 64 })?;
-                }
-            }
-        }
-    }
-    r.golomb()?;
-    match r.golomb()? {
-        0 => {
-            r.golomb()?;
-        }
-        1 => {
-            r.bits(1)?;
-            r.golomb()?;
-            r.golomb()?;
-            let n = r.golomb()?;
-            for _ in 0..n.min(255) {
-                r.golomb()?;
-            }
-        }
-        _ => {}
-    }
-    r.golomb()?;
-    r.bits(1)?;
-    let columns = r.golomb()?.checked_add(1)?;
-    let rows = r.golomb()?.checked_add(1)?;
-    let frames_only = r.bits(1)?;
-    if frames_only == 0 {
-        r.bits(1)?;
-    }
-    r.bits(1)?;
-    let (mut width, mut height) =
-        (columns.checked_mul(16)?, rows.checked_mul(16)?.checked_mul(2 - frames_only)?);
-    if r.bits(1)? == 1 {
-        let (left, right, top, bottom) = (r.golomb()?, r.golomb()?, r.golomb()?, r.golomb()?);
-        let x = if matches!(sps.chroma, 1 | 2) { 2 } else { 1 };
-        let y = (if sps.chroma == 1 { 2 } else { 1 }) * (2 - frames_only);
-        width = width.checked_sub(left.checked_add(right)?.checked_mul(x)?)?;
-        height = height.checked_sub(top.checked_add(bottom)?.checked_mul(y)?)?;
-    }
-    (sps.width, sps.height) = (width, height);
-    // What follows may be cut; the size stands.
-    if r.bits(1) == Some(1) {
-        let _ = usability(&mut r, &mut sps);
-    }
-    Some(sps)
-}
-
-/// Video usability: the range of values, and the time a field takes.
-fn usability(r: &mut BitReader<'_>, sps: &mut Sps) -> Option<()> {
-    if r.bits(1)? == 1 && r.bits(8)? == 255 {
-        r.bits(32)?;
-    }
-    if r.bits(1)? == 1 {
-        r.bits(1)?;
-    }
-    if r.bits(1)? == 1 {
-        r.bits(3)?;
-        sps.full_range = r.bits(1)? == 1;
-        if r.bits(1)? == 1 {
-            r.bits(24)?;
-        }
-    }
-    if r.bits(1)? == 1 {
-        r.golomb()?;
-        r.golomb()?;
-    }
-    if r.bits(1)? == 1 {
-        let (field, scale) = (r.bits(32)?, r.bits(32)?);
-        sps.rate = Some((u64::from(scale), u64::from(field) * 2)).filter(|(n, d)| *n > 0 && *d > 0);
-    }
-    Some(())
-}
-
-fn skip_scaling_list(r: &mut BitReader<'_>, size: usize) -> Option<()> {
-    let (mut last, mut next) = (8i64, 8i64);
-    for _ in 0..size {
-        if next != 0 {
-            let code = i64::from(r.golomb()?);
-            let delta = if code % 2 == 0 { -(code / 2) } else { (code + 1) / 2 };
-            next = (last + delta + 256).rem_euclid(256);
-        }
-        last = if next == 0 { last } else { next };
-    }
-    Some(())
-}
-
 /// Pixel format of planar YUV in ffprobe's terms.
 pub(crate) fn pixel_format(chroma: u32, depth: u32, full_range: bool) -> Option<String> {
     let base = match chroma {
@@ -356,67 +306,6 @@ pub(crate) fn pixel_format(chroma: u32, depth: u32, full_range: bool) -> Option<
     let full =
         if full_range && depth == 8 && chroma > 0 { base.replace("yuv", "yuvj") } else { base.to_owned() };
     Some(if depth > 8 { format!("{base}{depth}le") } else { full })
-}
-
-impl VideoStream {
-    /// Takes over what an H.264 SPS says.
-    pub(crate) fn with_sps(&mut self, sps: &Sps) {
-        self.profile = h264_profile(sps.profile, sps.constraints).map(str::to_owned);
-        self.level = Some(sps.level as i32);
-        self.pixel_format = pixel_format(sps.chroma, sps.depth, sps.full_range);
-        self.bit_depth = Some(sps.depth);
-        if (1..=16_384).contains(&sps.width) && (1..=16_384).contains(&sps.height) {
-            self.width = Some(sps.width);
-            self.height = Some(sps.height);
-        }
-    }
-}
-
-fn h264_profile(profile: u32, constraints: u32) -> Option<&'static str> {
-    Some(match profile {
-        66 if constraints & 0x40 != 0 => "Constrained Baseline",
-        66 => "Baseline",
-        77 => "Main",
-        88 => "Extended",
-        100 => "High",
-        110 => "High 10",
-        122 => "High 4:2:2",
-        244 => "High 4:4:4 Predictive",
-        _ => return None,
-    })
-}
-
-/// `avcC`: finds the first SPS.
-pub(crate) fn avcc(stream: &mut VideoStream, b: &[u8]) {
-    let sps = be16(b, 6).and_then(|len| b.get(8..8 + usize::from(len))).and_then(h264_sps);
-    match sps {
-        Some(sps) => stream.with_sps(&sps),
-        None => {
-            if let Some(&[profile, constraints, level]) = b.get(1..4) {
-                stream.profile = h264_profile(u32::from(profile), u32::from(constraints)).map(str::to_owned);
-                stream.level = Some(i32::from(level));
-            }
-        }
-    }
-}
-
-/// `hvcC`: profile, level, chroma and depth stand at fixed places.
-pub(crate) fn hvcc(stream: &mut VideoStream, b: &[u8]) {
-    let (Some(&profile), Some(&level)) = (b.get(1), b.get(12)) else { return };
-    let name = match profile & 31 {
-        1 => Some("Main"),
-        2 => Some("Main 10"),
-        3 => Some("Main Still Picture"),
-        4 => Some("Rext"),
-        _ => None,
-    };
-    stream.profile = name.map(str::to_owned);
-    stream.level = Some(i32::from(level));
-    if let (Some(&chroma), Some(&depth)) = (b.get(16), b.get(17)) {
-        let depth = 8 + u32::from(depth & 7);
-        stream.pixel_format = pixel_format(u32::from(chroma & 3), depth, false);
-        stream.bit_depth = Some(depth);
-    }
 }
 
 /// `av1C`.
@@ -458,6 +347,11 @@ pub(crate) fn vpcc(stream: &mut VideoStream, b: &[u8]) {
     };
     stream.pixel_format = pixel_format(chroma, depth, packed & 1 == 1).map(|f| f.replace("yuvj", "yuv"));
     stream.bit_depth = Some(depth).filter(|d| *d > 0);
+    if let Some(&[primaries, transfer, matrix]) = b.get(7..10) {
+        let full = Some(packed & 1 == 1);
+        let (primaries, transfer, matrix) = (primaries.into(), transfer.into(), matrix.into());
+        stream.with_colour(Colour { full, primaries, transfer, matrix });
+    }
 }
 
 /// Rate and channels of an AAC AudioSpecificConfig, with explicit SBR.
@@ -522,8 +416,5 @@ mod tests {
         assert_eq!(fraction(30_000, 1000).as_deref(), Some("30/1"));
         assert_eq!(fraction(1, 0), None);
         assert_eq!(display_aspect(1920, 1080, (1, 1)).as_deref(), Some("16:9"));
-        assert_eq!(h264_sps(&[0x67, 0x42]), None);
-        let sps = h264_sps(&[0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x00, 0xa0, 0x47, 0xfe, 0xc8]).unwrap();
-        assert_eq!((sps.profile, sps.chroma, sps.depth), (66, 1, 8));
     }
 }

@@ -337,7 +337,7 @@ impl Extraction {
         let limit = |why: String| Problem { kind: ProblemKind::Limit, what: "object".into(), why };
         let size = self.source.size();
         let first = missing.first().cloned().unwrap_or(0..0);
-        let ranges = if size <= WHOLE_BYTES {
+        let ranges = if size <= WHOLE_BYTES && !self.source.wants_little() {
             self.source.gaps(0..size)
         } else {
             let mut ranges: Vec<Range<u64>> = Vec::new();

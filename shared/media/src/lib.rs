@@ -81,6 +81,8 @@ mod geocode;
 mod image;
 mod metadata;
 mod source;
+mod sps;
+mod sync;
 mod text;
 mod text_file;
 mod time;

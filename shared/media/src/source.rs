@@ -4,7 +4,7 @@
 //! a part that was not fetched yet is noted and fails with [`MissingRange`];
 //! the driver then asks its caller for what was noted and runs the reader again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -44,8 +44,8 @@ pub struct Source {
     /// Sorted, disjoint, never adjacent (adjacent chunks are merged).
     chunks: Vec<Chunk>,
     missing: RefCell<Vec<Range<u64>>>,
-    /// Ranges whose content does not matter (cover pictures): read as zeros.
-    blanks: RefCell<Vec<Range<u64>>>,
+    /// Whether only a few bytes of the object are wanted, whatever its length.
+    near: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -183,8 +183,27 @@ impl Source {
         self.held_from(start).get(..usize::try_from(len).ok()?)
     }
 
+    /// Up to `len` bytes that are worth a read of their own, but not one of the whole
+    /// object, however short that is. None where they are not held yet.
+    pub(crate) fn near(&self, start: u64, len: u64) -> Option<&[u8]> {
+        let len = len.min(self.size.saturating_sub(start));
+        let held = self.peek(start, len);
+        if held.is_none() {
+            let alone = self.near.get() || self.missing.borrow().is_empty();
+            self.note_missing(start..start.saturating_add(len));
+            self.near.set(alone);
+        }
+        held
+    }
+
+    /// Whether no more than what was noted is wanted.
+    pub(crate) fn wants_little(&self) -> bool {
+        self.near.get()
+    }
+
     /// Notes that `range` is wanted.
     pub(crate) fn note_missing(&self, range: Range<u64>) {
+        self.near.set(false);
         let mut missing = self.missing.borrow_mut();
         // A reader in a loop must not fill memory with notes.
         if missing.len() < 64 {
@@ -195,6 +214,9 @@ impl Source {
     /// Takes the notes of what was missing, sorted.
     pub(crate) fn take_missing(&self) -> Vec<Range<u64>> {
         let mut missing = std::mem::take(&mut *self.missing.borrow_mut());
+        if missing.is_empty() {
+            self.near.set(false);
+        }
         missing.sort_by_key(|r| (r.start, r.end));
         missing
     }
@@ -202,17 +224,6 @@ impl Source {
     /// Whether something was missing since the last [`Source::take_missing`].
     pub(crate) fn lacks(&self) -> bool {
         !self.missing.borrow().is_empty()
-    }
-
-    /// Lets a reader pass over `range` without fetching it: it reads as zeros.
-    pub(crate) fn blank(&self, range: Range<u64>) {
-        if range.start < range.end {
-            self.blanks.borrow_mut().push(range);
-        }
-    }
-
-    fn blank_at(&self, at: u64) -> Option<u64> {
-        self.blanks.borrow().iter().find(|r| r.contains(&at)).map(|r| r.end)
     }
 
     /// A reader over the whole object.
@@ -235,12 +246,6 @@ impl Read for Reader<'_> {
         }
         let held = self.source.held_from(self.at);
         if held.is_empty() {
-            if let Some(end) = self.source.blank_at(self.at) {
-                let n = (buf.len() as u64).min(end - self.at).min(self.source.size - self.at) as usize;
-                buf.iter_mut().take(n).for_each(|b| *b = 0);
-                self.at += n as u64;
-                return Ok(n);
-            }
             let end = self.at.saturating_add(buf.len() as u64).min(self.source.size);
             self.source.note_missing(self.at..end);
             return Err(io::Error::other(MissingRange(self.at..end)));
@@ -298,7 +303,5 @@ mod tests {
         let inner = err.get_ref().and_then(|e| e.downcast_ref::<MissingRange>());
         assert_eq!(inner, Some(&MissingRange(10..18)));
         assert_eq!(source.take_missing(), vec![10..18]);
-        source.blank(10..50);
-        assert_eq!(reader.read(&mut buf).unwrap(), 8);
     }
 }

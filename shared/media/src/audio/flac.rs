@@ -1,6 +1,6 @@
 //! FLAC: the blocks in front of the sound.
 
-use crate::audio::{id3, lofty_read, single, vorbis};
+use crate::audio::{id3, single, vorbis};
 use crate::bytes::{View, be16, be24, be64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
@@ -21,11 +21,20 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     at += 4;
     let mut stream = None;
     for _ in 0..128 {
-        let h = view.get(at, 4)?;
+        // What is wrong in a block behind the first must not cost the stream.
+        let h = match view.get(at, 4) {
+            Ok(h) => h,
+            Err(Stop::Missing) => return Err(Stop::Missing),
+            Err(stop) if stream.is_none() => return Err(stop),
+            Err(stop) => {
+                ctx.stopped("flac", stop);
+                break;
+            }
+        };
         let (kind, len) = (h.first().copied().unwrap_or(0xff), u64::from(be24(h, 1).unwrap_or(0)));
         let body = view.sub(at + 4, len);
         match kind & 0x7f {
-            0 => stream = Some(info(body.get(0, 18)?)),
+            0 if stream.is_none() => stream = Some(info(body.get(0, 18)?)),
             4 => ctx.part("comments", |ctx| {
                 if len > MAX_COMMENTS {
                     return Err(Stop::Limit("comments over 1 MiB"));
@@ -54,7 +63,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     single(ctx, ("flac", "raw FLAC"), stream, seconds);
     if tag > 0 && ctx.meta.title.is_none() {
         let b = src.upto(0, tag.min(MAX_COMMENTS))?;
-        lofty_read::id3_block(ctx, b);
+        id3::block(ctx, b);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Headers of WavPack and Monkey's Audio, whose old and whose many-channelled files
-//! lofty does not read; the tags are lofty's.
+//! Headers of WavPack, Monkey's Audio and Musepack.
 
 use crate::bytes::{be24, le16, le32};
+use crate::codec::BitReader;
 
 /// What a header says of the sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,6 +104,54 @@ pub(crate) fn ape(b: &[u8]) -> Option<Shape> {
     Shape::of(rate, u32::from(channels), whole + u64::from(last))
 }
 
+/// Rates of Musepack by their number.
+const MUSEPACK_RATES: [u32; 4] = [44_100, 48_000, 37_800, 32_000];
+
+/// Musepack up to stream version 7: a count of frames of 1152 samples.
+pub(crate) fn musepack7(b: &[u8]) -> Option<Shape> {
+    const FRAME: u64 = 1152;
+    if !b.starts_with(b"MP+") || b.get(3)? & 15 != 7 {
+        return None;
+    }
+    let (frames, flags, gapless) = (le32(b, 4)?, le32(b, 8)?, le32(b, 20)?);
+    let rate = MUSEPACK_RATES.get((flags >> 16 & 3) as usize).copied()?;
+    let samples = u64::from(frames) * FRAME;
+    let last = u64::from(gapless >> 20 & 0x7ff);
+    let samples = if gapless >> 31 == 1 && last > 0 { samples.saturating_sub(FRAME - last.min(FRAME)) } else { samples };
+    Shape::of(rate, 2, samples)
+}
+
+/// Musepack of stream version 8: packets, of which `SH` describes the stream.
+pub(crate) fn musepack8(b: &[u8]) -> Option<Shape> {
+    /// A number of seven bits a byte, and its length.
+    fn number(b: &[u8]) -> Option<(u64, usize)> {
+        let mut value = 0u64;
+        for (i, byte) in b.iter().enumerate().take(9) {
+            value = value << 7 | u64::from(byte & 0x7f);
+            if byte & 0x80 == 0 {
+                return Some((value, i + 1));
+            }
+        }
+        None
+    }
+    let mut rest = b.strip_prefix(b"MPCK")?;
+    for _ in 0..16 {
+        let (len, digits) = number(rest.get(2..)?)?;
+        if rest.starts_with(b"SH") {
+            // Behind a checksum and the version.
+            let body = rest.get(2 + digits + 5..)?;
+            let (samples, n) = number(body)?;
+            let (silence, m) = number(body.get(n..)?)?;
+            let mut r = BitReader::new(body.get(n + m..)?);
+            let rate = MUSEPACK_RATES.get(r.bits(3)? as usize).copied()?;
+            r.bits(5)?;
+            return Shape::of(rate, r.bits(4)? + 1, samples.saturating_sub(silence));
+        }
+        rest = rest.get(usize::try_from(len).ok()?.max(2 + digits)..)?;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +196,16 @@ mod tests {
         for (bytes, want) in table {
             assert_eq!(wavpack(&bytes), want);
         }
+    }
+
+    #[test]
+    fn shapes_of_musepack() {
+        let seven = [&b"MP+\x07"[..], &le(&[10, 1 << 16, 0, 0, 1 << 31 | 100 << 20])].concat();
+        let seconds = (10.0 * 1152.0 - 1052.0) / 48_000.0;
+        assert_eq!(musepack7(&seven), Some(Shape { rate: 48_000, channels: 2, seconds }));
+        let eight = [&b"MPCKRG\x04x"[..], b"SH\x0e\0\0\0\0\x08\x82\xd8\x44\0\x1f\x10"].concat();
+        assert_eq!(musepack8(&eight), Some(Shape { rate: 44_100, channels: 2, seconds: 1.0 }));
+        assert_eq!((musepack7(b"MP+\x07"), musepack8(b"MPCKSH")), (None, None));
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! Sound: one reader a container.
 
+pub(crate) mod apetag;
 mod flac;
 mod header;
 pub(crate) mod id3;
-mod lofty_read;
 pub(crate) mod mpeg;
 mod ogg;
 mod plain;
 mod raw;
 pub(crate) mod riff;
+mod sound;
+pub(crate) mod tags;
 pub(crate) mod vorbis;
 
-pub(crate) use raw::ac3_frame;
-
-use lofty::file::FileType;
+pub(crate) use plain::dts_frame;
+pub(crate) use raw::{ac3_frame, latm_config};
 
 use crate::codec;
 use crate::ctx::Ctx;
@@ -24,22 +25,19 @@ use crate::source::{Parse, Stop};
 /// Reads a sound file of a known family.
 pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
     match family {
-        Family::Mp3 => lofty_read::mp3(ctx),
-        Family::Ape => {
-            lofty_read::other(ctx, FileType::Ape, ("ape", "Monkey's Audio"), "ape", Some(header::ape))
-        }
-        Family::WavPack => {
-            lofty_read::other(ctx, FileType::WavPack, ("wv", "WavPack"), "wavpack", Some(header::wavpack))
-        }
+        Family::Mp3 => sound::mp3(ctx),
+        Family::Ape => sound::other(ctx, ("ape", "Monkey's Audio"), "ape", header::ape),
+        Family::WavPack => sound::other(ctx, ("wv", "WavPack"), "wavpack", header::wavpack),
         Family::Musepack if ctx.kind.format == "mpc8" => {
-            lofty_read::other(ctx, FileType::Mpc, ("mpc8", "Musepack SV8"), "musepack8", None)
+            sound::other(ctx, ("mpc8", "Musepack SV8"), "musepack8", header::musepack8)
         }
-        Family::Musepack => lofty_read::other(ctx, FileType::Mpc, ("mpc", "Musepack"), "musepack7", None),
+        Family::Musepack => sound::other(ctx, ("mpc", "Musepack"), "musepack7", header::musepack7),
         Family::Flac => flac::read(ctx),
         Family::Ogg => ogg::read(ctx),
         Family::Wav => riff::wav(ctx),
         Family::Aiff => riff::aiff(ctx),
         Family::Aac => raw::adts(ctx),
+        Family::Loas => raw::loas(ctx),
         Family::Ac3 => raw::ac3(ctx),
         Family::Amr => raw::amr(ctx),
         Family::Caf => riff::caf(ctx),

@@ -85,6 +85,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         let from = held.len() as u64;
         if from < MAX_PACKET as u64 {
             src.note_missing(from..(from + 256 * 1024).min(size));
+        } else {
+            ctx.stopped("comments", Stop::Limit("longer than is read of a header"));
         }
     }
     let tail_at = size.saturating_sub(TAIL);

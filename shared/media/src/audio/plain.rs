@@ -1,7 +1,7 @@
 //! Sound files whose header says it all: AU, TTA, DSF, DSDIFF, Wave64, raw DTS, and
 //! the songs of trackers.
 
-use crate::audio::{id3, lofty_read, riff, single};
+use crate::audio::{apetag, id3, riff, single};
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::codec;
 use crate::ctx::Ctx;
@@ -71,10 +71,10 @@ pub(crate) fn tta(ctx: &mut Ctx<'_>) -> Parse {
     single(ctx, ("tta", "TTA (True Audio)"), AudioStream::of("tta").shaped(rate, channels.into()), seconds);
     if start > 0 {
         let b = src.upto(0, start.min(MAX_TAGS))?;
-        lofty_read::id3_block(ctx, b);
+        id3::block(ctx, b);
     } else if src.size() <= crate::WHOLE_BYTES {
         let b = src.upto(0, src.size())?;
-        lofty_read::ape_block(ctx, b);
+        apetag::block(ctx, b);
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ pub(crate) fn dsf(ctx: &mut Ctx<'_>) -> Parse {
     single(ctx, ("dsf", "DSD Stream File (DSF)"), stream, samples as f64 / f64::from(rate.max(1)));
     if tag_at >= 80 && tag_at < view.len() {
         let b = view.upto(tag_at, MAX_TAGS)?;
-        lofty_read::id3_block(ctx, b);
+        id3::block(ctx, b);
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ pub(crate) fn dff(ctx: &mut Ctx<'_>) -> Parse {
             b"DSD " => sound = body.len(),
             b"ID3 " => {
                 let b = body.upto(0, len.min(MAX_TAGS))?;
-                lofty_read::id3_block(ctx, b);
+                id3::block(ctx, b);
             }
             _ => {}
         }
@@ -163,25 +163,28 @@ pub(crate) fn w64(ctx: &mut Ctx<'_>) -> Parse {
     Ok(())
 }
 
-/// DTS frames; the first stands for all.
-pub(crate) fn dts(ctx: &mut Ctx<'_>) -> Parse {
+/// What a DTS frame says: rate, channels, samples and bytes of a frame.
+pub(crate) fn dts_frame(b: &[u8]) -> Option<(u32, u32, u32, u32)> {
     const RATES: [u32; 16] =
         [0, 8000, 16_000, 32_000, 0, 0, 11_025, 22_050, 44_100, 0, 0, 12_000, 24_000, 48_000, 0, 0];
     const CHANNELS: [u32; 16] = [1, 2, 2, 2, 2, 3, 3, 4, 4, 5, 6, 6, 6, 7, 8, 8];
-    const CUT: Stop = Stop::Malformed("the frame header is cut");
-    let b = ctx.src.get(0, 16)?;
-    let mut r = codec::BitReader::new(b.get(4..).unwrap_or_default());
-    let mut take = |n| r.bits(n).ok_or(CUT);
-    take(7)?;
-    let (blocks, bytes, mode, rate) = (take(7)? + 1, take(14)? + 1, take(6)?, take(4)?);
-    take(15)?;
-    take(1)?;
-    let low = u32::from(matches!(take(2)?, 1 | 2));
-    let rate = RATES.get(rate as usize).copied().filter(|r| *r > 0).ok_or(Stop::Malformed("no such rate"))?;
+    let mut r = codec::BitReader::new(b.strip_prefix(&[0x7f, 0xfe, 0x80, 0x01])?);
+    r.bits(7)?;
+    let (blocks, bytes, mode, rate) = (r.bits(7)? + 1, r.bits(14)? + 1, r.bits(6)?, r.bits(4)?);
+    r.bits(15)?;
+    r.bits(1)?;
+    let low = u32::from(matches!(r.bits(2)?, 1 | 2));
+    let rate = RATES.get(rate as usize).copied().filter(|r| *r > 0)?;
+    Some((rate, CHANNELS.get(mode as usize).map_or(0, |c| c + low), blocks * 32, bytes))
+}
+
+/// DTS frames; the first stands for all.
+pub(crate) fn dts(ctx: &mut Ctx<'_>) -> Parse {
+    let found = dts_frame(ctx.src.get(0, 16)?);
+    let (rate, channels, samples, bytes) = found.ok_or(Stop::Malformed("damaged frame header"))?;
     let frames = ctx.src.size() as f64 / f64::from(bytes);
-    let channels = CHANNELS.get(mode as usize).map_or(0, |c| c + low);
     let stream = AudioStream::of("dts").shaped(rate, channels);
-    single(ctx, ("dts", "raw DTS"), stream, frames * f64::from(blocks * 32) / f64::from(rate));
+    single(ctx, ("dts", "raw DTS"), stream, frames * f64::from(samples) / f64::from(rate));
     Ok(())
 }
 

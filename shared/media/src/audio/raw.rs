@@ -1,6 +1,6 @@
 //! Sound without a container: ADTS, AC-3, AMR.
 
-use crate::audio::{id3, lofty_read, single};
+use crate::audio::{id3, single};
 use crate::bytes::{be16, be24};
 use crate::codec;
 use crate::ctx::Ctx;
@@ -47,8 +47,48 @@ pub(crate) fn adts(ctx: &mut Ctx<'_>) -> Parse {
     single(ctx, ("aac", "raw ADTS AAC (Advanced Audio Coding)"), stream, seconds);
     if tag > 0 {
         let b = src.upto(0, tag.min(1 << 20))?;
-        lofty_read::id3_block(ctx, b);
+        id3::block(ctx, b);
     }
+    Ok(())
+}
+
+/// Rate and channels by the configuration in a LATM element.
+pub(crate) fn latm_config(b: &[u8]) -> Option<(u32, u32)> {
+    let mut r = codec::BitReader::new(b);
+    // Not the configuration of before.
+    (r.bits(1)? == 0).then_some(())?;
+    let version = r.bits(1)?;
+    if version == 1 {
+        (r.bits(1)? == 0).then_some(())?;
+        let bytes = r.bits(2)? + 1;
+        r.bits(bytes as usize * 8)?;
+    }
+    // Same timing, frames, programs, layers.
+    r.bits(1 + 6 + 4 + 3)?;
+    if version == 1 {
+        let bytes = r.bits(2)? + 1;
+        r.bits(bytes as usize * 8)?;
+    }
+    let config: Vec<u8> = std::iter::from_fn(|| r.bits(8)).take(16).map(|b| b as u8).collect();
+    codec::aac_config(&config).map(|(rate, channels, _)| (rate, channels))
+}
+
+/// LOAS: AAC with its configuration between the frames.
+pub(crate) fn loas(ctx: &mut Ctx<'_>) -> Parse {
+    let held = ctx.src.held_from(0);
+    let (mut at, mut frames, mut shape) = (0, 0u64, None);
+    while let Some(b) = held.get(at..).filter(|b| be24(b, 0).is_some_and(|h| h >> 13 == 0x2b7)) {
+        let len = be24(b, 0).map_or(0, |h| (h & 0x1fff) as usize) + 3;
+        shape = shape.or_else(|| b.get(3..len.min(b.len())).and_then(latm_config));
+        frames += 1;
+        at += len;
+    }
+    let (rate, channels) = shape.filter(|_| at > 0).ok_or(Stop::Malformed("no configuration of the sound"))?;
+    let total = frames as f64 * ctx.src.size() as f64 / at as f64;
+    let mut stream = AudioStream::of("aac_latm").shaped(rate, channels);
+    stream.sample_format = Some("fltp".into());
+    let seconds = total * 1024.0 / f64::from(rate.max(1));
+    single(ctx, ("loas", "LOAS AudioSyncStream"), stream, seconds);
     Ok(())
 }
 

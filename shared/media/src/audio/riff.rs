@@ -1,12 +1,13 @@
 //! WAV, AIFF and CAF: chunks with the format in front, tags anywhere.
 
-use crate::audio::{lofty_read, plain, single};
+use crate::audio::{id3, plain, single};
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
 use crate::metadata::AudioStream;
 use crate::source::{Parse, Stop};
 use crate::text;
+use crate::time::Stamp;
 
 /// Longest tag chunk read.
 const MAX_TAGS: u64 = 1024 * 1024;
@@ -117,6 +118,7 @@ pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
             b"ds64" => long_data = le64(body.upto(0, 24)?, 8),
             b"fmt " if big => format = wave_format(&little(body.upto(0, 64)?)),
             b"fmt " => format = wave_format(body.upto(0, 64)?),
+            b"bext" => ctx.part("bext", |ctx| broadcast(ctx, body)),
             b"fact" => samples = n32(body.upto(0, 4)?, 0),
             b"data" => {
                 data = Some(body.len());
@@ -147,7 +149,7 @@ pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
     for body in tags {
         ctx.part("id3", |ctx| {
             let b = body.upto(0, body.len())?;
-            lofty_read::id3_block(ctx, b);
+            id3::block(ctx, b);
             Ok(())
         });
     }
@@ -164,6 +166,26 @@ pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
         (f, b) => f.or(b).unwrap_or(0.0),
     };
     single(ctx, ("wav", "WAV / WAVE (Waveform Audio)"), stream, seconds);
+    Ok(())
+}
+
+/// Broadcast extension (EBU Tech 3285): what it is, who made it, and when, in the place's own
+/// zone.
+fn broadcast(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
+    let b = body.upto(0, 338)?;
+    let field = |range| b.get(range).map(|b| text::decode(text::until_nul(b))).unwrap_or_default();
+    let time: String = field(330..338).chars().map(|c| if c.is_ascii_digit() { c } else { ':' }).collect();
+    let stamp = Stamp::parse(&format!("{} {time}", field(320..330)));
+    if let Some(stamp) = stamp.or_else(|| Stamp::parse(&field(320..330))) {
+        ctx.meta.produce_time = Some(stamp.rfc3339());
+    }
+    let max = ctx.limits.max_text;
+    let (about, maker) = (text::clean(&field(0..256), max), text::clean(&field(256..288), max));
+    let m = &mut ctx.meta;
+    m.description = m.description.take().or(about);
+    if m.authors.is_empty() {
+        m.authors.extend(maker);
+    }
     Ok(())
 }
 
@@ -222,7 +244,7 @@ pub(crate) fn aiff(ctx: &mut Ctx<'_>) -> Parse {
             b"COMM" => common = Some(body.upto(0, 64)?),
             b"ID3 " | b"id3 " if len <= MAX_TAGS => ctx.part("id3", |ctx| {
                 let b = body.upto(0, len)?;
-                lofty_read::id3_block(ctx, b);
+                id3::block(ctx, b);
                 Ok(())
             }),
             kind @ (b"NAME" | b"AUTH" | b"(c) " | b"ANNO") if len <= MAX_TAGS => {
@@ -308,6 +330,11 @@ pub(crate) fn caf(ctx: &mut Ctx<'_>) -> Parse {
         (field(12), field(16), field(20), field(24), field(28));
     let name = match b.get(8..12).unwrap_or_default() {
         b"lpcm" => match (flags & 1, flags & 2, bits) {
+            (1, 0, 64) => "pcm_f64be",
+            (1, _, 64) => "pcm_f64le",
+            (0, _, 8) => "pcm_s8",
+            (0, 0, 32) => "pcm_s32be",
+            (0, _, 32) => "pcm_s32le",
             (1, 0, 32) => "pcm_f32be",
             (1, _, 32) => "pcm_f32le",
             (_, 0, 24) => "pcm_s24be",

@@ -1,5 +1,6 @@
 //! Vorbis comments: the tags of Ogg and FLAC.
 
+use crate::audio::tags::{Field, Texts};
 use crate::bytes::{be32, le32};
 use crate::ctx::Ctx;
 use crate::metadata::Image;
@@ -11,7 +12,7 @@ pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
     let mut at = 4 + vendor as usize;
     let count = le32(b, at).unwrap_or(0).min(4096);
     at += 4;
-    let mut artists: Vec<String> = Vec::new();
+    let mut texts = Texts::default();
     for _ in 0..count {
         let Some(len) = le32(b, at) else { break };
         at += 4;
@@ -28,30 +29,24 @@ pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
             }
             continue;
         }
-        let Some(value) = text::clean(&text::decode(value), ctx.limits.max_text) else { continue };
-        let m = &mut ctx.meta;
-        let slot = match key.as_str() {
-            "TITLE" => &mut m.title,
-            "ARTIST" => {
-                if artists.len() < 16 {
-                    artists.push(value);
-                }
-                continue;
-            }
-            "ALBUM" => &mut m.album,
-            "ALBUMARTIST" | "ALBUM ARTIST" => &mut m.album_artist,
-            "COMPOSER" => &mut m.composer,
-            "PERFORMER" => &mut m.performer,
-            "LANGUAGE" => &mut m.language,
-            "COPYRIGHT" => &mut m.copyright,
-            "DESCRIPTION" | "COMMENT" => &mut m.description,
+        let field = match key.as_str() {
+            "TITLE" => Field::Title,
+            "ARTIST" => Field::Artist,
+            "ALBUM" => Field::Album,
+            "ALBUMARTIST" | "ALBUM ARTIST" => Field::AlbumArtist,
+            "COMPOSER" => Field::Composer,
+            "PERFORMER" => Field::Performer,
+            "LANGUAGE" => Field::Language,
+            "COPYRIGHT" => Field::Copyright,
+            "DESCRIPTION" | "COMMENT" => Field::Comment,
             _ => continue,
         };
-        slot.get_or_insert(value);
+        let value = text::decode(value);
+        if !value.trim().is_empty() {
+            texts.add(field, &value);
+        }
     }
-    if ctx.meta.artist.is_none() && !artists.is_empty() {
-        ctx.meta.artist = text::clean(&artists.join(";"), ctx.limits.max_text);
-    }
+    texts.write(ctx);
 }
 
 /// FLAC's picture block: its own fields carry the size.

@@ -1,5 +1,5 @@
 //! Formats of which little more than the size is known: GIF, BMP, ICO, PSD, WebP,
-//! JPEG 2000, JPEG XL, SVG and what imagesize knows besides.
+//! JPEG 2000 and what imagesize knows besides.
 
 use std::io::BufReader;
 
@@ -8,9 +8,8 @@ use crate::bytes::{View, be32, find, le16, le32};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
-use crate::text;
 
-fn size(ctx: &mut Ctx<'_>, width: Option<u32>, height: Option<u32>) {
+pub(super) fn size(ctx: &mut Ctx<'_>, width: Option<u32>, height: Option<u32>) {
     ctx.meta.image_width = width.filter(|w| *w > 0);
     ctx.meta.image_height = height.filter(|h| *h > 0);
 }
@@ -19,17 +18,39 @@ pub(crate) fn gif(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     // The logical screen, also where a frame is larger.
     let b = ctx.src.get(0, 10)?;
     size(ctx, le16(b, 6).map(u32::from), le16(b, 8).map(u32::from));
-    // An XMP block may stand anywhere; it is taken where it is held.
+    // An XMP block may stand anywhere: where it is held, and in the last bytes of a file
+    // of which more is not.
     let held = ctx.src.held_from(0);
-    if let Some(at) = find(held, b"XMP DataXMP") {
-        let start = at + 11;
-        let rest = held.get(start..).unwrap_or_default();
-        if let Some(len) = find(rest, b"<?xpacket end") {
-            let view = View::all(ctx.src).sub(start as u64, len as u64);
-            ctx.part("xmp", |ctx| xmp::read(ctx, view, facts));
+    if !gif_xmp(ctx, held, 0, facts) && (held.len() as u64) < ctx.src.size() {
+        let size = ctx.src.size();
+        let from = size.saturating_sub(GIF_TAIL).max(held.len() as u64);
+        if let Some(tail) = ctx.src.near(from, size - from) {
+            // A packet that began before is read too.
+            if !gif_xmp(ctx, tail, from, facts)
+                && find(tail, b"<?xpacket end").is_some()
+                && let Some(more) = ctx.src.near(size.saturating_sub(GIF_LONG_TAIL), GIF_LONG_TAIL)
+                && !gif_xmp(ctx, more, size.saturating_sub(GIF_LONG_TAIL), facts)
+            {
+                return Err(Stop::Limit("an xmp packet longer than is looked for"));
+            }
         }
     }
     Ok(())
+}
+
+/// Searched for XMP at the end of a GIF, and where the end of a packet is seen there.
+const GIF_TAIL: u64 = 16 * 1024;
+const GIF_LONG_TAIL: u64 = 512 * 1024;
+
+/// Reads the XMP of an application extension in `bytes`, which begin at `start`.
+fn gif_xmp(ctx: &mut Ctx<'_>, bytes: &[u8], start: u64, facts: &mut Facts) -> bool {
+    let Some(at) = find(bytes, b"XMP DataXMP").map(|at| at + 11) else { return false };
+    let rest = bytes.get(at..).unwrap_or_default();
+    // Behind the packet every byte leads to the end: 01 ff fe fd and so on.
+    let len = find(rest, b"<?xpacket end").or_else(|| find(rest, &[1, 0xff, 0xfe, 0xfd]));
+    let view = View::all(ctx.src).sub(start + at as u64, len.unwrap_or(rest.len()) as u64);
+    ctx.part("xmp", |ctx| xmp::read(ctx, view, facts));
+    true
 }
 
 pub(crate) fn bmp(ctx: &mut Ctx<'_>) -> Parse {
@@ -75,6 +96,7 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let view = View::all(ctx.src);
     let mut at = 12;
     let mut wanted = 0u32;
+    let mut behind = false;
     for _ in 0..4096 {
         ctx.tick()?;
         if at + 8 > view.len() {
@@ -118,11 +140,21 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
             }
             _ => {}
         }
-        // EXIF and XMP stand behind the picture; the flags say whether to look.
-        if ctx.meta.image_width.is_some() && wanted == 0 {
-            break;
-        }
+        // EXIF and XMP stand behind the picture. The flags say whether to look, and are
+        // wrong in some files: what is held, or lies behind the one picture, is looked at.
+        let picture = matches!(head.get(..4), Some(b"VP8 " | b"VP8L"));
+        let frame = head.get(..4) == Some(b"ANMF");
         at += 8 + len + len % 2;
+        let left = view.len().saturating_sub(at);
+        if ctx.meta.image_width.is_some() && wanted == 0 && ctx.src.peek(at, left).is_none() {
+            if frame || left < 8 || !(picture || behind) {
+                break;
+            }
+            behind = true;
+            if ctx.src.near(at, left.min(64 * 1024)).is_none() {
+                return Err(Stop::Missing);
+            }
+        }
     }
     Ok(())
 }
@@ -170,94 +202,6 @@ pub(crate) fn jp2(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     walked
 }
 
-/// Bits of a JPEG XL codestream, least significant first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, n: usize) -> Option<u32> {
-        let mut value = 0;
-        for i in 0..n {
-            let bit = *self.bytes.get(self.at / 8)? >> (self.at % 8) & 1;
-            value |= u32::from(bit) << i;
-            self.at += 1;
-        }
-        Some(value)
-    }
-
-    /// One side of the picture: a selector, then 9, 13, 18 or 30 bits.
-    fn side(&mut self) -> Option<u32> {
-        let n = match self.take(2)? {
-            0 => 9,
-            1 => 13,
-            2 => 18,
-            _ => 30,
-        };
-        self.take(n).map(|v| v + 1)
-    }
-}
-
-/// Size header, and the orientation of the metadata behind it.
-fn jxl_codestream(ctx: &mut Ctx<'_>, bytes: &[u8]) -> Option<()> {
-    let mut bits = Bits { bytes: bytes.strip_prefix(&[0xff, 0x0a])?, at: 0 };
-    let small = bits.take(1)? == 1;
-    let height = if small { (bits.take(5)? + 1) * 8 } else { bits.side()? };
-    let scaled = |n: u64, d: u64| u32::try_from(u64::from(height) * n / d).ok();
-    let width = match bits.take(3)? {
-        0 if small => Some((bits.take(5)? + 1) * 8),
-        0 => bits.side(),
-        1 => Some(height),
-        2 => scaled(12, 10),
-        3 => scaled(4, 3),
-        4 => scaled(3, 2),
-        5 => scaled(16, 9),
-        6 => scaled(5, 4),
-        _ => scaled(2, 1),
-    };
-    size(ctx, width, Some(height));
-    let all_default = bits.take(1)? == 1;
-    if !all_default && bits.take(1)? == 1 {
-        // What viewers apply; the EXIF tag must not be applied on top.
-        ctx.meta.orientation = bits.take(3).map(|o| o + 1);
-    }
-    Some(())
-}
-
-pub(crate) fn jxl(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
-    const NONE: Stop = Stop::Malformed("codestream without a size");
-    let src = ctx.src;
-    if src.get(0, 2)? == [0xff, 0x0a] {
-        return jxl_codestream(ctx, src.upto(0, 32)?).ok_or(NONE);
-    }
-    let mut boxes = Vec::new();
-    let walked = bmff::walk(View::all(ctx.src), |b| {
-        boxes.push(b);
-        Ok(boxes.len() < 256)
-    });
-    for b in boxes {
-        match &b.kind {
-            b"jxlc" => jxl_codestream(ctx, b.body.upto(0, 32)?).ok_or(NONE)?,
-            b"jxlp" if ctx.meta.image_width.is_none() => {
-                // Parts are numbered in front.
-                jxl_codestream(ctx, b.body.sub(4, u64::MAX).upto(0, 32)?).ok_or(NONE)?;
-            }
-            b"Exif" => ctx.part("exif", |ctx| {
-                let skip = u64::from(be32(b.body.get(0, 4)?, 0).unwrap_or(0));
-                exif::read(ctx, b.body.sub(4 + skip, u64::MAX), facts)
-            }),
-            b"xml " => ctx.part("xmp", |ctx| xmp::read(ctx, b.body, facts)),
-            b"brob" => ctx.part("exif", |_| Err(Stop::Unsupported("metadata packed with Brotli"))),
-            _ => {}
-        }
-    }
-    match walked {
-        Err(Stop::Missing) => walked,
-        _ => Ok(()),
-    }
-}
-
 /// The size by the imagesize crate, which reads over the sparse source.
 pub(crate) fn by_imagesize(ctx: &mut Ctx<'_>) -> Parse {
     let found = ctx.guarded("dimensions", |ctx| {
@@ -273,56 +217,4 @@ pub(crate) fn by_imagesize(ctx: &mut Ctx<'_>) -> Parse {
         None if ctx.src.lacks() => Err(Stop::Missing),
         None => Err(Stop::Malformed("no size found")),
     }
-}
-
-/// SVG: size of the root element in user units, else that of its view box.
-pub(crate) fn svg(ctx: &mut Ctx<'_>) -> Parse {
-    let head = text::decode_bom(ctx.src.upto(0, 64 * 1024)?);
-    let at = head.find("<svg").ok_or(Stop::Malformed("no svg element in the head"))?;
-    let tag = head.get(at..).unwrap_or_default();
-    let tag = tag.split('>').next().unwrap_or_default();
-    let attribute = |name: &str| -> Option<&str> {
-        let mut rest = tag;
-        loop {
-            let at = rest.find(name)?;
-            let before = rest.get(..at)?.chars().next_back();
-            rest = rest.get(at + name.len()..)?;
-            let value = rest.trim_start().strip_prefix('=').map(str::trim_start);
-            if let (Some(c), Some(value)) = (before, value)
-                && c.is_whitespace()
-            {
-                let quote = value.chars().next().filter(|q| matches!(q, '"' | '\''))?;
-                return value.get(1..)?.split(quote).next();
-            }
-        }
-    };
-    let length = |text: &str| -> Option<f64> {
-        let text = text.trim();
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit = text.get(digits.len()..)?;
-        let value: f64 = digits.trim().parse().ok()?;
-        let scale = match unit {
-            "" | "px" => 1.0,
-            "pt" => 96.0 / 72.0,
-            "pc" => 16.0,
-            "in" => 96.0,
-            "cm" => 96.0 / 2.54,
-            "mm" => 96.0 / 25.4,
-            _ => return None,
-        };
-        Some(value * scale).filter(|v| v.is_finite() && *v > 0.0 && *v < 1e9)
-    };
-    let view_box: Vec<f64> = attribute("viewBox")
-        .map(|v| v.split([' ', ',', '\n', '\t']).filter_map(|n| n.parse().ok()).collect())
-        .unwrap_or_default();
-    let pick = |name: &str, i: usize| {
-        attribute(name).and_then(length).or_else(|| view_box.get(i).copied().filter(|v| *v > 0.0 && *v < 1e9))
-    };
-    let (w, h) = (pick("width", 2), pick("height", 3));
-    size(ctx, w.map(|w| w.round() as u32), h.map(|h| h.round() as u32));
-    if let Some(at) = head.find("<title") {
-        let inner = head.get(at..).and_then(|t| t.split_once('>')).and_then(|(_, t)| t.split('<').next());
-        ctx.meta.title = inner.and_then(|t| text::clean(&text::unescape_xml(t), ctx.limits.max_text));
-    }
-    Ok(())
 }

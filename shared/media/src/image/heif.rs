@@ -36,11 +36,19 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
             b"moov" => movie = Some(b),
             _ => {}
         }
-        // Media data follows; walking over it would cost a read.
-        Ok(meta.is_none() && !(movie.is_some() && &b.kind == b"mdat"))
+        // Media data follows; walking over it would cost a read. Of a sequence the track
+        // behind a `meta` without pictures has the size.
+        let next = ctx.src.peek(b.next.saturating_add(4), 4);
+        Ok((meta.is_none() || next == Some(b"moov")) && !(movie.is_some() && &b.kind == b"mdat"))
     })?;
     match (meta, movie) {
-        (Some(meta), _) => read_meta(ctx, meta, facts),
+        (Some(meta), movie) => {
+            let read = read_meta(ctx, meta, facts);
+            match movie {
+                Some(movie) if ctx.meta.image_width.is_none() => read.and(sequence_size(ctx, movie.body)),
+                _ => read,
+            }
+        }
         // An image sequence without a still.
         (None, Some(movie)) => sequence_size(ctx, movie.body),
         (None, None) => Err(Stop::Malformed("no meta box")),

@@ -1,14 +1,19 @@
 //! JPEG: segments up to the scan.
 
-use crate::bytes::{View, be16};
+use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
-use crate::{HEAD_BYTES, WHOLE_BYTES};
+use crate::HEAD_BYTES;
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+const EXTENDED_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+/// Longest piece read of what lies in front of the picture.
+const MAX_PIECE: u64 = 8 * 1024 * 1024;
+/// Longest extended packet put together.
+const MAX_EXTENDED: usize = 1024 * 1024;
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 /// Reads a JPEG that fills `view`.
@@ -18,12 +23,13 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
     let mut at = if bare { 7 } else { 2 };
     let (mut have_exif, mut have_xmp) = (false, false);
     let mut resources: Vec<u8> = Vec::new();
+    let mut extended = Extended::default();
     for _ in 0..2048 {
         ctx.tick()?;
         // Profiles and previews may take many segments of 64 KiB: each read behind the
         // first is as long as all that lies in front of it.
         if at >= HEAD_BYTES && ctx.src.peek(view.start + at, 4.min(view.len().saturating_sub(at))).is_none() {
-            view.upto(at, at.clamp(HEAD_BYTES, WHOLE_BYTES))?;
+            view.upto(at, at.clamp(HEAD_BYTES, MAX_PIECE))?;
         }
         let head = view.upto(at, 4)?;
         let (mark, code) = match *head {
@@ -72,11 +78,20 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
                     ctx.part("exif", |ctx| exif::read(ctx, body.sub(6, u64::MAX), facts));
                 } else if lead.starts_with(XMP) && !have_xmp {
                     have_xmp = true;
-                    ctx.part("xmp", |ctx| xmp::read(ctx, body.sub(XMP.len() as u64, u64::MAX), facts));
+                    let packet = body.sub(XMP.len() as u64, u64::MAX);
+                    ctx.part("xmp", |ctx| xmp::read(ctx, packet, facts));
+                    extended.wanted = packet.upto(0, packet.len()).ok().and_then(xmp::extension_id);
+                } else if lead.starts_with(EXTENDED_XMP) {
+                    // A part of what did not fit: an identifier, the whole length, its place.
+                    let b = body.upto(EXTENDED_XMP.len() as u64, body.len())?;
+                    if let (Some(id), Some(place), Some(part)) = (b.get(..32), be32(b, 36), b.get(40..)) {
+                        extended.add(id, place as usize, part);
+                    }
                 } else if lead.starts_with(b"QVCI\0") {
                     // Casio's own, of its cameras before EXIF.
-                    let date = text::decode(text::until_nul(body.upto(0x4d, 20)?));
-                    facts.other_dates.extend(Stamp::parse(&date));
+                    if let Ok(date) = body.upto(0x4d, 20) {
+                        facts.other_dates.extend(Stamp::parse(&text::decode(text::until_nul(date))));
+                    }
                 }
             }
             0xed => {
@@ -92,6 +107,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
         }
         at += 2 + len;
     }
+    extended.read(ctx, facts);
     if !resources.is_empty() {
         let mut copy = crate::source::Source::new(resources.len() as u64);
         copy.supply(0, resources);
@@ -101,6 +117,42 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
         return Err(Stop::Malformed("no frame header before the scan"));
     }
     Ok(())
+}
+
+/// An XMP packet in parts.
+#[derive(Default)]
+struct Extended {
+    /// The identifier that the main packet names.
+    wanted: Option<String>,
+    parts: Vec<(Vec<u8>, usize, Vec<u8>)>,
+    len: usize,
+    cut: bool,
+}
+
+impl Extended {
+    fn add(&mut self, id: &[u8], place: usize, part: &[u8]) {
+        if self.len + part.len() > MAX_EXTENDED {
+            self.cut = true;
+            return;
+        }
+        self.len += part.len();
+        self.parts.push((id.to_vec(), place, part.to_vec()));
+    }
+
+    fn read(mut self, ctx: &mut Ctx<'_>, facts: &mut Facts) {
+        let Some(wanted) = self.wanted.take() else { return };
+        self.parts.retain(|(id, ..)| id.eq_ignore_ascii_case(wanted.as_bytes()));
+        self.parts.sort_by_key(|(_, place, _)| *place);
+        let bytes: Vec<u8> = self.parts.into_iter().flat_map(|(_, _, part)| part).collect();
+        if self.cut {
+            ctx.stopped("extended xmp", Stop::Limit("longer than is read of it"));
+        }
+        let mut copy = crate::source::Source::new(bytes.len() as u64);
+        copy.supply(0, bytes);
+        if copy.size() > 0 {
+            ctx.part("extended xmp", |ctx| xmp::read(ctx, View::all(&copy), facts));
+        }
+    }
 }
 
 /// Distance to the next marker that a header may hold.

@@ -7,14 +7,18 @@ mod facts;
 mod heif;
 mod iptc;
 pub(crate) mod jpeg;
+mod jxl;
 mod plain;
 mod png;
 mod raw;
+mod svg;
 mod tiff;
 pub(crate) mod xmp;
 
 pub(crate) use facts::{Facts, MAX_KEYWORDS, is_default_caption, lat_long_text};
+pub(crate) use jxl::is_jxl_codestream;
 pub(crate) use plain::is_pict;
+pub(crate) use svg::svg_root;
 
 use crate::bytes::View;
 use crate::ctx::Ctx;
@@ -43,9 +47,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Heif => heif::read(ctx, &mut facts),
         Family::Jp2 => dimensions::jp2(ctx, &mut facts),
         Family::J2k => dimensions::jp2_codestream(ctx, View::all(ctx.src)),
-        Family::Jxl => dimensions::jxl(ctx, &mut facts),
+        Family::Jxl => jxl::jxl(ctx, &mut facts),
         Family::Exr => exr::read(ctx, &mut facts),
-        Family::Svg => dimensions::svg(ctx),
+        Family::Svg => svg::read(ctx),
         _ => dimensions::by_imagesize(ctx),
     };
     facts.write(ctx);

@@ -1,5 +1,5 @@
-//! Pictures of which only the size is read, from fixed places: PCX, GIMP, DPX,
-//! FLIF, PGF, QuickDraw, and the text headers of PNM's family and FITS.
+//! Pictures of which only the size is read, from fixed places: PCX, TGA, GIMP, DPX,
+//! FLIF, PGF, QuickDraw, and the text headers of PNM's family, Radiance and FITS.
 
 use crate::bytes::{be16, be32, le16, le32};
 use crate::ctx::Ctx;
@@ -9,6 +9,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     let head = ctx.src.upto(0, 1024)?;
     let side = match ctx.kind.format {
         "pcx" => pcx(head),
+        "tga" => tga(head),
+        "hdr" => radiance(head),
         "xcf" => be32(head, 14).zip(be32(head, 18)),
         "pgf" => le32(head, 8).zip(le32(head, 12)),
         "dpx" if head.starts_with(b"SDPX") => be32(head, 772).zip(be32(head, 776)),
@@ -21,6 +23,23 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     let (w, h) = side.filter(|(w, h)| *w > 0 && *h > 0).ok_or(Stop::Malformed("no size in the header"))?;
     (ctx.meta.image_width, ctx.meta.image_height) = (Some(w), Some(h));
     Ok(())
+}
+
+/// Fields at fixed places.
+fn tga(b: &[u8]) -> Option<(u32, u32)> {
+    Some((le16(b, 12)?.into(), le16(b, 14)?.into()))
+}
+
+/// Lines of text, an empty one, then both sides with the direction that each grows in.
+fn radiance(b: &[u8]) -> Option<(u32, u32)> {
+    let text = String::from_utf8_lossy(b);
+    let line = text.lines().skip_while(|l| !l.trim().is_empty()).find(|l| !l.trim().is_empty())?;
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let after = |axis: char| {
+        let at = words.iter().position(|w| w.ends_with(axis) && w.len() == 2)?;
+        words.get(at + 1)?.parse().ok()
+    };
+    Some((after('X')?, after('Y')?))
 }
 
 /// First and last column and row.
@@ -121,6 +140,8 @@ mod tests {
         let cards = ["SIMPLE  = T", "NAXIS   = 2", "NAXIS1  =   70 / across", "NAXIS2  = 46", "END"];
         let cards: String = cards.iter().map(|c| format!("{c:80}")).collect();
         assert_eq!(fits(cards.as_bytes()), Some((70, 46)));
+        assert_eq!(radiance(b"#?RGBE\nFORMAT=x\n\n-Y 2 +X 4\n"), Some((4, 2)));
+        assert_eq!(pnm(b"P2\r\n4 2\r\n15\r\n"), Some((4, 2)));
         assert_eq!(flif(b"FLIF31\x81\x00\x0f"), Some((129, 16)));
         assert_eq!(pnm(b"P6\n# by hand\n640 480\n255\n"), Some((640, 480)));
         assert_eq!(pnm(b"P7\nWIDTH 3\nHEIGHT 2\nDEPTH 1\nENDHDR\n"), Some((3, 2)));

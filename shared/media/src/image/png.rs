@@ -9,14 +9,20 @@ use crate::source::{Parse, Source, Stop};
 use crate::text;
 use crate::time::Stamp;
 
-/// Reads a PNG. Chunks behind the first image data are read only where they are
-/// held already: looking for them would cost a read for nearly every PNG.
+/// Searched at the end for chunks behind the image data, and where a long packet ends there.
+const TAIL: u64 = 16 * 1024;
+const LONG_TAIL: u64 = 512 * 1024;
+/// Sides of a picture have 31 bits.
+const MAX_SIDE: u32 = i32::MAX as u32;
+
+/// Reads a PNG: the chunks in front of the image data, and of those behind it what the
+/// last bytes of the file hold, in one more read.
 pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let view = View::all(ctx.src);
     // IHDR; of JNG JHDR, of MNG MHDR: all begin with the size.
     let head = view.get(16, 8)?;
-    ctx.meta.image_width = be32(head, 0).filter(|w| *w > 0);
-    ctx.meta.image_height = be32(head, 4).filter(|h| *h > 0);
+    ctx.meta.image_width = be32(head, 0).filter(|w| (1..=MAX_SIDE).contains(w));
+    ctx.meta.image_height = be32(head, 4).filter(|h| (1..=MAX_SIDE).contains(h));
     let mut at = 8;
     let mut data_seen = false;
     for _ in 0..100_000 {
@@ -24,7 +30,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let head = if data_seen {
             match ctx.src.peek(at, 8) {
                 Some(head) => head,
-                None => return Ok(()),
+                None => return behind(ctx, at, facts),
             }
         } else {
             view.upto(at, 8)?
@@ -32,22 +38,86 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { return Ok(()) };
         let len = u64::from(len);
         let body = view.sub(at + 8, len);
-        if data_seen && ctx.src.peek(at + 8, len).is_none() && !matches!(kind, b"IDAT" | b"JDAT") {
-            return Ok(());
-        }
         match kind {
             b"IDAT" | b"JDAT" => data_seen = true,
             b"IEND" => return Ok(()),
             b"acTL" if !data_seen => ctx.refine("apng", "image/apng"),
-            b"eXIf" => ctx.part("exif", |ctx| exif::read(ctx, body, facts)),
-            b"tEXt" | b"zTXt" | b"iTXt" if len <= 1 << 20 => {
-                ctx.part("text chunk", |ctx| text_chunk(ctx, kind, body.upto(0, len)?, facts));
-            }
-            _ => {}
+            _ => chunk(ctx, kind, body, facts),
         }
         at += 12 + len;
     }
     Err(Stop::Limit("too many chunks"))
+}
+
+/// Takes a chunk of metadata.
+fn chunk(ctx: &mut Ctx<'_>, kind: &[u8], body: View<'_>, facts: &mut Facts) {
+    match kind {
+        b"eXIf" => ctx.part("exif", |ctx| exif::read(ctx, body, facts)),
+        b"tEXt" | b"zTXt" | b"iTXt" => ctx.part("text chunk", |ctx| {
+            if body.len() > 1 << 20 {
+                return Err(Stop::Limit("text chunk over 1 MiB"));
+            }
+            text_chunk(ctx, kind, body.upto(0, body.len())?, facts)
+        }),
+        _ => {}
+    }
+}
+
+/// Chunks behind the image data: those that follow one another up to the end of the file.
+/// `at` is where the first chunk stands that is not held.
+fn behind(ctx: &mut Ctx<'_>, at: u64, facts: &mut Facts) -> Parse {
+    let size = ctx.src.size();
+    for len in [TAIL, LONG_TAIL] {
+        let from = size.saturating_sub(len).max(at);
+        let Some(tail) = ctx.src.near(from, size.saturating_sub(from)) else { return Err(Stop::Missing) };
+        let found = if from == at { Some(0) } else { first_chunk(tail) };
+        if let Some(first) = found {
+            let mut at = from + first as u64;
+            for _ in 0..4096 {
+                let Some(head) = ctx.src.peek(at, 8) else { break };
+                let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { break };
+                if kind != b"IDAT" {
+                    chunk(ctx, kind, View::all(ctx.src).sub(at + 8, u64::from(len)), facts);
+                }
+                at += 12 + u64::from(len);
+            }
+            // Of a packet that begins before the piece only the end shows.
+            let end = tail.get(..first).unwrap_or_default();
+            if find(end, b"<?xpacket end").is_none() {
+                return Ok(());
+            }
+        }
+        if len == LONG_TAIL || from == at {
+            break;
+        }
+        if find(tail, b"<?xpacket end").is_none() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Where the chunks begin that lead from one to the next up to `IEND`.
+fn first_chunk(tail: &[u8]) -> Option<usize> {
+    const KINDS: [&[u8; 4]; 7] = [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"IEND", b"tIME", b"IDAT"];
+    let leads = |start: usize| {
+        let mut at = start;
+        for _ in 0..4096 {
+            let Some(len) = be32(tail, at) else { return false };
+            let kind = tail.get(at + 4..at + 8).unwrap_or_default();
+            if kind == b"IEND" {
+                return len == 0;
+            }
+            if !kind.iter().all(u8::is_ascii_alphabetic) || kind.len() < 4 {
+                return false;
+            }
+            at = at.saturating_add(12).saturating_add(len as usize);
+        }
+        false
+    };
+    let marks = tail.windows(4).enumerate().filter(|(_, w)| KINDS.iter().any(|k| k.as_slice() == *w));
+    // Few of these letters stand in image data by accident.
+    marks.take(64).filter_map(|(i, _)| i.checked_sub(4)).find(|at| leads(*at))
 }
 
 fn text_chunk(ctx: &mut Ctx<'_>, kind: &[u8], bytes: &[u8], facts: &mut Facts) -> Parse {

@@ -16,9 +16,13 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let mut done = Ok(());
     let main = size_of(tiff, &entries)?;
     let mut best = main;
+    let mut raw = is_raw(tiff, &entries);
     for e in entries.iter().filter(|e| e.tag == 0x014a) {
         for at in tiff.offsets(e, 8)? {
-            let sub = tiff.directory(at).and_then(|(entries, _)| size_of(tiff, &entries));
+            let sub = tiff.directory(at).and_then(|(entries, _)| {
+                raw |= is_raw(tiff, &entries);
+                size_of(tiff, &entries)
+            });
             match sub {
                 // The first directory of a raw file is often a preview of the full
                 // picture, which a sub-directory then describes.
@@ -34,14 +38,74 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         match e.tag {
             0x02bc => ctx.part("xmp", |ctx| xmp::read(ctx, tiff.part(e), facts)),
             0x83bb => ctx.part("iptc", |ctx| iptc::read(ctx, tiff.part(e), facts)),
+            0x8649 => ctx.part("image resources", |ctx| iptc::read_resources(ctx, tiff.part(e), facts)),
             _ => {}
         }
     }
-    exif::read_directory(ctx, tiff, &entries, Context::Tiff, facts)?;
+    facts.directories.clear();
+    let read = exif::read_directory(ctx, tiff, &entries, Context::Tiff, facts);
+    name_raw(ctx, &entries, raw, facts);
+    // The first directory of a CR2 is a preview; EXIF has the picture's own size.
+    let side = |name: &str| facts.exif.get(name).and_then(|v| v.parse::<u32>().ok()).filter(|n| *n > 0);
+    if ctx.kind.format == "cr2"
+        && let (Some(w), Some(h)) = (side("PixelXDimension"), side("PixelYDimension"))
+    {
+        (ctx.meta.image_width, ctx.meta.image_height) = (Some(w), Some(h));
+    }
+    read?;
     match done {
         // Damage outside the first directory costs nothing that was found.
         Err(Stop::Missing) => done,
         _ => Ok(()),
+    }
+}
+
+/// Whether a directory holds what a sensor saw: a mosaic of colours, or a packing that
+/// only cameras write.
+fn is_raw(tiff: Tiff<'_>, entries: &[Entry]) -> bool {
+    let get = |tag: u16| entries.iter().find(|e| e.tag == tag).and_then(|e| tiff.integer(e).ok().flatten());
+    matches!(get(0x0106), Some(32_803 | 34_892))
+        || matches!(get(0x0103), Some(32_767 | 32_770 | 34_713 | 65_000 | 65_535))
+}
+
+/// Names the format of a raw file, which its maker and a mark of its own tell.
+fn name_raw(ctx: &mut Ctx<'_>, entries: &[Entry], raw: bool, facts: &Facts) {
+    const MAKERS: &[(&str, &str, &str, &str)] = &[
+        ("nikon", "nef", "nef", "image/x-nikon-nef"),
+        ("nikon", "nrw", "nrw", "image/x-nikon-nrw"),
+        ("sony", "arw", "arw", "image/x-sony-arw"),
+        ("sony", "sr2", "sr2", "image/x-sony-sr2"),
+        ("sony", "srf", "srf", "image/x-sony-srf"),
+        ("pentax", "pef", "pef", "image/x-pentax-pef"),
+        ("ricoh", "pef", "pef", "image/x-pentax-pef"),
+        ("samsung", "srw", "srw", "image/x-samsung-srw"),
+        ("epson", "erf", "erf", "image/x-epson-erf"),
+        ("seiko", "erf", "erf", "image/x-epson-erf"),
+        ("hasselblad", "3fr", "3fr", "image/x-hasselblad-3fr"),
+        ("hasselblad", "fff", "fff", "image/x-hasselblad-fff"),
+        ("phase one", "iiq", "iiq", "image/x-phaseone-iiq"),
+        ("leaf", "mos", "mos", "image/x-leaf-mos"),
+        ("mamiya", "mef", "mef", "image/x-mamiya-mef"),
+        ("kodak", "dcr", "dcr", "image/x-kodak-dcr"),
+        ("eastman", "dcr", "dcr", "image/x-kodak-dcr"),
+        ("kodak", "kdc", "kdc", "image/x-kodak-kdc"),
+        ("eastman", "kdc", "kdc", "image/x-kodak-kdc"),
+        ("leica", "rwl", "rwl", "image/x-panasonic-rw2"),
+    ];
+    if ctx.kind.format != "tiff" {
+        return;
+    }
+    if entries.iter().any(|e| e.tag == 0xc612) {
+        ctx.refine("dng", "image/x-adobe-dng");
+        return;
+    }
+    let make = facts.exif.get("Make").map(|m| m.to_lowercase()).unwrap_or_default();
+    let extension = ctx.name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
+    let mine = || MAKERS.iter().filter(|(maker, ..)| make.starts_with(maker));
+    // A maker has several, which the name tells apart; without one the first is meant.
+    let named = mine().find(|(_, end, ..)| *end == extension);
+    if let Some((_, _, format, mime)) = named.or_else(|| mine().next().filter(|_| raw)) {
+        ctx.refine(format, mime);
     }
 }
 

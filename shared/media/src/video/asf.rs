@@ -14,6 +14,7 @@ const FILE: [u8; 4] = [0xa1, 0xdc, 0xab, 0x8c];
 const STREAM: [u8; 4] = [0x91, 0x07, 0xdc, 0xb7];
 const CONTENT: [u8; 4] = [0x33, 0x26, 0xb2, 0x75];
 const EXTENDED: [u8; 4] = [0x40, 0xa4, 0xd0, 0xd2];
+const LIBRARY: [u8; 4] = [0x94, 0x1c, 0x23, 0x44];
 const HEADER_EXTENSION: [u8; 4] = [0xb5, 0x03, 0xbf, 0x5f];
 const EXTENDED_STREAM: [u8; 4] = [0xcb, 0xa5, 0xe6, 0x14];
 
@@ -77,6 +78,7 @@ fn objects(ctx: &mut Ctx<'_>, view: View<'_>, seconds: &mut f64, depth: u32) -> 
             _ if id == STREAM => ctx.part("stream", |ctx| stream(ctx, body)),
             _ if id == CONTENT => ctx.part("content description", |ctx| content(ctx, body)),
             _ if id == EXTENDED => ctx.part("extended content", |ctx| extended(ctx, body)),
+            _ if id == LIBRARY => ctx.part("metadata library", |ctx| library(ctx, body)),
             _ if id == HEADER_EXTENSION && depth < 2 => {
                 objects(ctx, body.sub(22, u64::MAX), seconds, depth + 1)?;
             }
@@ -164,6 +166,9 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         let (Some(kind), Some(len)) = (le16(b, at), le16(b, at + 2).map(usize::from)) else { break };
         let Some(raw) = b.get(at + 4..at + 4 + len) else { break };
         at += 4 + len;
+        if kind == 1 && text::utf16(name, false) == "WM/Picture" {
+            picture(ctx, raw);
+        }
         if kind != 0 {
             continue;
         }
@@ -178,6 +183,37 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
             _ => continue,
         };
         slot.get_or_insert(value);
+    }
+    Ok(())
+}
+
+/// A cover: its kind, a length, the type and a description in letters of two bytes, the data.
+fn picture(ctx: &mut Ctx<'_>, b: &[u8]) {
+    let mut rest = b.get(5..).unwrap_or_default();
+    for _ in 0..2 {
+        let end = rest.chunks_exact(2).take(512).position(|p| p == [0, 0]);
+        rest = end.and_then(|n| rest.get(n * 2 + 2..)).unwrap_or_default();
+    }
+    if ctx.meta.audio_covers.len() < 8 {
+        ctx.meta.audio_covers.push(crate::audio::cover(rest).unwrap_or_default());
+    }
+}
+
+/// Attributes too long for the extended content: language, stream, lengths, name, data.
+fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
+    let b = body.upto(0, body.len().min(1 << 20))?;
+    let mut at = 2;
+    for _ in 0..le16(b, 0).unwrap_or(0) {
+        let (Some(name_len), Some(kind), Some(len)) = (le16(b, at + 4), le16(b, at + 6), le32(b, at + 8)) else {
+            break;
+        };
+        let start = at + 12 + usize::from(name_len);
+        let Some(name) = b.get(at + 12..start) else { break };
+        let end = start.saturating_add(len as usize);
+        if kind == 1 && text::utf16(name, false) == "WM/Picture" {
+            picture(ctx, b.get(start..end.min(b.len())).unwrap_or_default());
+        }
+        at = end;
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ use crate::codec;
 use crate::ctx::Ctx;
 use crate::metadata::VideoStream;
 use crate::source::{Parse, Stop};
+use crate::text;
+use crate::time::{Stamp, format_offset};
 
 /// Codec of a four-letter code, as AVI and Matroska's VFW tracks use them.
 pub(crate) fn fourcc_codec(code: &[u8]) -> &'static str {
@@ -81,6 +83,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     let mut streams: Vec<Stream> = Vec::new();
     let mut micros = 0;
     let mut frames = 0;
+    // Of the first picture, where it is a JPEG.
+    let mut sampling = None;
     chunks(all.sub(12, u64::MAX), &mut |kind, list, body| {
         match (kind, list) {
             (b"LIST", Some(b"hdrl")) => {
@@ -91,6 +95,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                             micros = le32(b, 0).unwrap_or(0);
                             frames = le32(b, 16).unwrap_or(0);
                         }
+                        (b"IDIT", _) => date(ctx, body)?,
                         (b"LIST", Some(b"strl")) if streams.len() < 64 => {
                             let mut s = Stream::default();
                             let read = stream(&mut s, body);
@@ -107,8 +112,13 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                 let all = View { start: body.start.saturating_sub(4), ..body };
                 riff::info_list(ctx, all.upto(0, all.len().min(1 << 20))?)
             }),
+            (b"IDIT", _) => date(ctx, body)?,
             // Behind the pictures there is only the index.
-            (b"LIST", Some(b"movi")) => return Ok(false),
+            (b"LIST", Some(b"movi")) => {
+                let held = body.src.held_from(body.start);
+                sampling = crate::sps::jpeg_pixel_format(held.get(..held.len().min(4096)).unwrap_or_default());
+                return Ok(false);
+            }
             _ => {}
         }
         Ok(true)
@@ -117,6 +127,21 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         return Err(Stop::Malformed("no stream headers"));
     }
     write(ctx, &streams, micros, frames);
+    for v in &mut ctx.meta.video_streams {
+        if v.codec_name.as_deref() == Some("mjpeg") {
+            v.pixel_format = sampling.map(str::to_owned).or(v.pixel_format.take());
+        }
+    }
+    Ok(())
+}
+
+/// When it was recorded, in the camera's own zone.
+fn date(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
+    let written = text::decode(text::until_nul(body.upto(0, body.len().min(64))?));
+    if let Some(stamp) = Stamp::parse(&written) {
+        ctx.meta.timezone = stamp.offset.map(format_offset);
+        ctx.meta.produce_time = Some(stamp.rfc3339());
+    }
     Ok(())
 }
 

@@ -149,7 +149,9 @@ fn kind_of(e: &Elementary) -> Kind {
         0x33 => Kind::Video("vvc"),
         0xea => Kind::Video("vc1"),
         0x03 | 0x04 => Kind::Audio("mp3"),
-        0x0f | 0x11 => Kind::Audio("aac"),
+        0x0f => Kind::Audio("aac"),
+        0x11 => Kind::Audio("aac_latm"),
+        0x83 => Kind::Audio("truehd"),
         0x81 => Kind::Audio("ac3"),
         0x84 | 0x87 | 0xc2 => Kind::Audio("eac3"),
         // 0x86 is splice information, but for Blu-ray.
@@ -236,7 +238,7 @@ pub(super) fn video_stream(name: &str, head: &[u8]) -> VideoStream {
         let Some(nal) = head.get(at..) else { break };
         match (name, nal.first()) {
             ("h264", Some(b)) if b & 31 == 7 => {
-                if let Some(sps) = codec::h264_sps(nal) {
+                if let Some(sps) = crate::sps::h264_sps(nal) {
                     v.with_sps(&sps);
                     v.frame_rate = sps.rate.and_then(|(n, d)| codec::fraction(n, d));
                     v.average_frame_rate = v.frame_rate.clone();
@@ -247,7 +249,9 @@ pub(super) fn video_stream(name: &str, head: &[u8]) -> VideoStream {
                 if let Some(size) = be24(nal, 1) {
                     v.width = Some(size >> 12);
                     v.height = Some(size & 0xfff);
-                    v.pixel_format = Some("yuv420p".into());
+                    // Behind it an extension may name another chroma.
+                    let chroma = crate::sps::mpeg2_chroma(nal.get(..nal.len().min(512)).unwrap_or_default());
+                    v.pixel_format = codec::pixel_format(chroma.unwrap_or(1), 8, false);
                 }
                 let rates = [
                     (0, 1),
@@ -273,8 +277,9 @@ pub(super) fn video_stream(name: &str, head: &[u8]) -> VideoStream {
                 break;
             }
             ("hevc", Some(b)) if b >> 1 & 63 == 33 => {
-                if let Some((w, h)) = hevc_size(nal) {
-                    (v.width, v.height) = (Some(w), Some(h));
+                if let Some(sps) = crate::sps::hevc_sps(nal) {
+                    (v.width, v.height) = (Some(sps.width), Some(sps.height));
+                    v.with_hevc_sps(&sps);
                 }
                 break;
             }
@@ -329,52 +334,6 @@ fn mpeg4_size(b: &[u8]) -> Option<(u32, u32)> {
     Some((width, r.bits(13)?))
 }
 
-/// Size in an HEVC sequence parameter set.
-fn hevc_size(nal: &[u8]) -> Option<(u32, u32)> {
-    let mut raw = Vec::with_capacity(nal.len().min(256));
-    for (i, b) in nal.iter().enumerate().take(256).skip(2) {
-        if !(*b == 3 && nal.get(i - 2..i) == Some(&[0, 0])) {
-            raw.push(*b);
-        }
-    }
-    let mut r = codec::BitReader::new(&raw);
-    r.bits(4)?;
-    let layers = r.bits(3)?;
-    r.bits(1)?;
-    for _ in 0..11 {
-        r.bits(8)?;
-    }
-    r.bits(8)?;
-    let mut present = Vec::new();
-    for _ in 0..layers {
-        present.push((r.bits(1)?, r.bits(1)?));
-    }
-    if layers > 0 {
-        for _ in layers..8 {
-            r.bits(2)?;
-        }
-    }
-    for (profile, level) in present {
-        for _ in 0..(profile * 11 + level) {
-            r.bits(8)?;
-        }
-    }
-    r.golomb()?;
-    let chroma = r.golomb()?;
-    if chroma == 3 {
-        r.bits(1)?;
-    }
-    let (mut w, mut h) = (r.golomb()?, r.golomb()?);
-    if r.bits(1)? == 1 {
-        let (left, right, top, bottom) = (r.golomb()?, r.golomb()?, r.golomb()?, r.golomb()?);
-        let x = if matches!(chroma, 1 | 2) { 2 } else { 1 };
-        let y = if chroma == 1 { 2 } else { 1 };
-        w = w.checked_sub(left.checked_add(right)?.checked_mul(x)?)?;
-        h = h.checked_sub(top.checked_add(bottom)?.checked_mul(y)?)?;
-    }
-    Some((w, h)).filter(|(w, h)| (1..=16_384).contains(w) && (1..=16_384).contains(h))
-}
-
 fn audio_stream(name: &'static str, head: &[u8]) -> AudioStream {
     match name {
         "mp3" => {
@@ -406,6 +365,39 @@ fn audio_stream(name: &'static str, head: &[u8]) -> AudioStream {
             a.bitrate = Some(bits);
             a
         }
+        "aac_latm" => {
+            let found = (0..head.len().min(2048)).find_map(|i| {
+                let b = head.get(i..)?;
+                (be24(b, 0)? >> 13 == 0x2b7).then_some(())?;
+                crate::audio::latm_config(b.get(3..)?)
+            });
+            found.map_or_else(|| AudioStream::of(name), |(rate, n)| AudioStream::of(name).shaped(rate, n))
+        }
+        "dts" => {
+            let found = (0..head.len().min(4096)).find_map(|i| crate::audio::dts_frame(head.get(i..)?));
+            found.map_or_else(|| AudioStream::of(name), |(rate, n, ..)| AudioStream::of(name).shaped(rate, n))
+        }
+        "truehd" => {
+            let found = (0..head.len().min(4096)).find_map(|i| truehd_sync(head.get(i..)?));
+            found.map_or_else(|| AudioStream::of(name), |(rate, n)| AudioStream::of(name).shaped(rate, n))
+        }
         _ => AudioStream::of(name),
     }
+}
+
+/// Rate and channels of TrueHD's major sync.
+pub(super) fn truehd_sync(b: &[u8]) -> Option<(u32, u32)> {
+    // Channels that each bit of the assignment stands for.
+    const SIX: [u32; 5] = [2, 1, 1, 2, 2];
+    const ALL: [u32; 13] = [2, 1, 1, 2, 2, 2, 2, 1, 1, 2, 2, 1, 1];
+    let rest = b.strip_prefix(&[0xf8, 0x72, 0x6f, 0xba])?;
+    let word = crate::bytes::be32(rest, 0)?;
+    let code = word >> 28;
+    let base = if code & 8 != 0 { 44_100 } else { 48_000 };
+    let rate = if code == 15 { return None } else { base << (code & 7) };
+    let count = |bits: u32, names: &[u32]| -> u32 {
+        names.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, n)| *n).sum()
+    };
+    let (six, all) = (count(word >> 15 & 0x1f, &SIX), count(word & 0x1fff, &ALL));
+    Some((rate, if all > 0 { all } else { six })).filter(|(rate, n)| *rate <= 192_000 && *n > 0)
 }

@@ -112,7 +112,7 @@ fn read_video(b: &[u8]) -> Option<VideoStream> {
     let mut v = if name.is_empty() { VideoStream::default() } else { VideoStream::of(name) };
     v.pixel_format = Some(if name == "flashsv" { "bgr24" } else { "yuv420p" }.into());
     if name == "h264" && b.get(1) == Some(&0) {
-        codec::avcc(&mut v, b.get(5..)?);
+        crate::sps::avcc(&mut v, b.get(5..)?);
     }
     if let Some((w, h)) = frame_size(name, b.get(1..)?).filter(|(w, h)| *w > 0 && *h > 0) {
         (v.width, v.height) = (Some(w), Some(h));

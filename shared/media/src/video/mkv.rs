@@ -2,23 +2,31 @@
 //!
 //! Own walk over EBML: matroska-demuxer follows the seek head to the cues at the
 //! end of the file, which costs a read for nothing that is wanted here. Elements
-//! in front of the first cluster are read, tags behind it where the seek head
-//! points to them and they are held already.
+//! in front of the first cluster are read, and tags and covers behind it where the seek
+//! head points to them.
 
+use crate::audio::tags::{Field, Texts};
 use crate::bytes::View;
 use crate::codec;
 use crate::ctx::Ctx;
-use crate::metadata::{AudioStream, MediaType, SubtitleStream, VideoStream};
+use crate::metadata::MediaType;
 use crate::source::{Parse, Stop};
 use crate::text;
-use crate::time::Stamp;
+use crate::time::{Stamp, format_offset};
+use crate::video::mkv_track::Track;
+use crate::video::mp4_tags;
 
 /// Largest element of headers taken into memory.
 const MAX_ELEMENT: u64 = 4 * 1024 * 1024;
+/// Kept of a track's first frame.
+const FRAME_HEAD: u64 = 1024;
+/// Read of tags and of attachments where they stand behind the clusters; longer ones are
+/// read on.
+const LATE: u64 = 16 * 1024;
 
-struct Element<'a> {
-    id: u32,
-    body: View<'a>,
+pub(super) struct Element<'a> {
+    pub(super) id: u32,
+    pub(super) body: View<'a>,
     next: u64,
 }
 
@@ -48,7 +56,7 @@ fn element(parent: View<'_>, at: u64) -> Parse<Option<Element<'_>>> {
 }
 
 /// Calls `each` for the children of `parent`.
-fn children<'a>(parent: View<'a>, mut each: impl FnMut(Element<'a>) -> Parse<bool>) -> Parse {
+pub(super) fn children<'a>(parent: View<'a>, mut each: impl FnMut(Element<'a>) -> Parse<bool>) -> Parse {
     let mut at = 0;
     for _ in 0..10_000 {
         let e = match element(parent, at) {
@@ -66,12 +74,12 @@ fn children<'a>(parent: View<'a>, mut each: impl FnMut(Element<'a>) -> Parse<boo
 }
 
 impl Element<'_> {
-    fn uint(&self) -> Parse<u64> {
+    pub(super) fn uint(&self) -> Parse<u64> {
         let b = self.body.upto(0, self.body.len().min(8))?;
         Ok(b.iter().fold(0u64, |n, b| n << 8 | u64::from(*b)))
     }
 
-    fn float(&self) -> Parse<f64> {
+    pub(super) fn float(&self) -> Parse<f64> {
         let b = self.body.upto(0, 8)?;
         Ok(match b {
             [a, b, c, d] => f64::from(f32::from_be_bytes([*a, *b, *c, *d])),
@@ -80,28 +88,10 @@ impl Element<'_> {
         })
     }
 
-    fn text(&self) -> Parse<String> {
+    pub(super) fn text(&self) -> Parse<String> {
         let b = self.body.upto(0, self.body.len().min(64 * 1024))?;
         Ok(text::decode(text::until_nul(b)))
     }
-}
-
-#[derive(Default)]
-struct Track {
-    number: u64,
-    kind: u64,
-    codec: String,
-    private: Vec<u8>,
-    language: Option<String>,
-    default_duration: u64,
-    width: u64,
-    height: u64,
-    rate: f64,
-    output_rate: f64,
-    channels: u64,
-    bits: u64,
-    uid: u64,
-    duration: Option<f64>,
 }
 
 #[derive(Default)]
@@ -112,6 +102,9 @@ struct Movie {
     title: Option<String>,
     tracks: Vec<Track>,
     tags_at: Option<u64>,
+    attachments_at: Option<u64>,
+    texts: Texts,
+    made: Option<String>,
     info_at: Option<u64>,
     tracks_at: Option<u64>,
     webm: bool,
@@ -145,10 +138,19 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         let more = movie.segment(ctx, segment, at, false);
         stopped = stopped.and(more);
     }
-    if let Some(at) = movie.tags_at.take()
-        && segment.src.peek(segment.start.saturating_add(at), 12).is_some()
-    {
-        ctx.part("tags", |ctx| movie.segment(ctx, segment, at, false));
+    // Both are asked for at once; what is worth a read is not worth one of the whole file.
+    let missing = [movie.attachments_at.take(), movie.tags_at.take()].into_iter().flatten().map(|at| {
+        let start = segment.start.saturating_add(at);
+        match ctx.src.near(start, LATE) {
+            Some(_) => {
+                ctx.part("tags", |ctx| movie.segment(ctx, segment, at, false));
+                false
+            }
+            None => start < segment.end,
+        }
+    });
+    if missing.fold(false, |any, one| any | one) {
+        stopped = stopped.and(Err(Stop::Missing));
     }
     if movie.tracks.is_empty() {
         return stopped.and(Err(Stop::Malformed("no tracks")));
@@ -185,7 +187,10 @@ impl Movie {
                 0x1549_a966 => self.info(e.body)?,
                 0x1654_ae6b => self.tracks(e.body)?,
                 0x1254_c367 => self.tags(ctx, e.body)?,
-                0x1941_a469 => self.attachments(ctx, e.body),
+                0x1941_a469 => {
+                    self.attachments_at = None;
+                    self.attachments(ctx, e.body);
+                }
                 0x1f43_b675 => {
                     clusters += 1;
                     self.cluster(e.body);
@@ -213,6 +218,7 @@ impl Movie {
             })?;
             match id {
                 0x1254_c367 => self.tags_at = Some(at),
+                0x1941_a469 => self.attachments_at = Some(at),
                 0x1549_a966 => self.info_at = Some(at),
                 0x1654_ae6b => self.tracks_at = Some(at),
                 _ => {}
@@ -255,15 +261,12 @@ impl Movie {
         view.upto(0, view.len().min(MAX_ELEMENT))?;
         children(view, |tag| {
             let mut target = 0;
-            let mut level = 50;
             let mut simple = Vec::new();
             children(tag.body, |e| {
                 match e.id {
                     0x63c0 => children(e.body, |t| {
-                        match t.id {
-                            0x63c5 => target = t.uint()?,
-                            0x68ca => level = t.uint()?,
-                            _ => {}
+                        if t.id == 0x63c5 {
+                            target = t.uint()?;
                         }
                         Ok(true)
                     })?,
@@ -284,41 +287,45 @@ impl Movie {
                 Ok(simple.len() < 512)
             })?;
             for (name, value) in simple {
-                self.tag(ctx, target, level, &name, &value);
+                self.tag(ctx, target, &name, &value);
             }
             Ok(true)
         })
     }
 
-    fn tag(&mut self, ctx: &mut Ctx<'_>, target: u64, level: u64, name: &str, value: &str) {
+    fn tag(&mut self, ctx: &mut Ctx<'_>, target: u64, name: &str, value: &str) {
         if name == "DURATION" && target != 0 {
             if let Some(track) = self.tracks.iter_mut().find(|t| t.uid == target) {
                 track.duration = clock(value);
             }
             return;
         }
-        let Some(value) = text::clean(value, ctx.limits.max_text) else { return };
-        let m = &mut ctx.meta;
-        let slot = match name {
+        let field = match name {
             // Level 50 is the album or film, 30 the piece.
-            "TITLE" if level == 50 && m.audio_streams.is_empty() && target == 0 => &mut m.title,
-            "TITLE" => &mut m.title,
-            "ARTIST" | "LEAD_PERFORMER" => &mut m.artist,
-            "ALBUM" => &mut m.album,
-            "ALBUM_ARTIST" => &mut m.album_artist,
-            "COMPOSER" => &mut m.composer,
-            "PERFORMER" => &mut m.performer,
-            "COPYRIGHT" => &mut m.copyright,
-            "DESCRIPTION" | "SYNOPSIS" | "SUMMARY" | "COMMENT" => &mut m.description,
-            "DATE_RECORDED" => {
-                if m.produce_time.is_none() && value.len() >= 10 {
-                    m.produce_time = Stamp::parse(&value).map(|s| s.rfc3339());
+            "TITLE" => Field::Title,
+            "ARTIST" | "LEAD_PERFORMER" => Field::Artist,
+            "ALBUM" => Field::Album,
+            "ALBUM_ARTIST" => Field::AlbumArtist,
+            "COMPOSER" => Field::Composer,
+            "PERFORMER" => Field::Performer,
+            "COPYRIGHT" => Field::Copyright,
+            "DESCRIPTION" | "SYNOPSIS" | "SUMMARY" | "COMMENT" => Field::Comment,
+            // The file's own; a track's is that of its muxing.
+            "DATE_RECORDED" | "CREATION_TIME" | "COM.APPLE.QUICKTIME.CREATIONDATE" if target == 0 => {
+                if self.made.is_none() && value.len() >= 10 {
+                    self.made = Some(value.to_owned());
                 }
+                return;
+            }
+            "LOCATION" | "COM.APPLE.QUICKTIME.LOCATION.ISO6709" => {
+                mp4_tags::location(ctx, value);
                 return;
             }
             _ => return,
         };
-        slot.get_or_insert(value);
+        if !value.trim().is_empty() {
+            self.texts.add(field, value);
+        }
     }
 
     fn attachments(&mut self, ctx: &mut Ctx<'_>, view: View<'_>) {
@@ -377,7 +384,7 @@ impl Movie {
                 self.last = self.last.max(time);
                 let number = u64::from(track & 0x7f);
                 if !self.first_frame.iter().any(|(n, _)| *n == number)
-                    && let Some(data) = b.src.peek(b.start + 4, 16.min(b.len().saturating_sub(4)))
+                    && let Some(data) = b.src.peek(b.start + 4, FRAME_HEAD.min(b.len().saturating_sub(4)))
                 {
                     self.first_frame.push((number, data.to_vec()));
                 }
@@ -406,6 +413,12 @@ impl Movie {
             // Nanoseconds since 2001.
             let unix = date / 1_000_000_000 + 978_307_200;
             ctx.meta.produce_time = Stamp::from_unix(unix).map(|s| s.rfc3339());
+        }
+        std::mem::take(&mut self.texts).write(ctx);
+        if let Some(stamp) = self.made.as_deref().and_then(Stamp::parse) {
+            // UTC without an offset: ffmpeg and phones write it so.
+            ctx.meta.timezone = stamp.offset.filter(|o| *o != 0).map(format_offset);
+            ctx.meta.produce_time = Some(stamp.rfc3339());
         }
         for (index, track) in self.tracks.into_iter().enumerate() {
             let frame = self.first_frame.iter().find(|(n, _)| *n == track.number).map(|(_, b)| b.as_slice());
@@ -440,207 +453,4 @@ fn clock(text: &str) -> Option<f64> {
         seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
     }
     codec::seconds(seconds)
-}
-
-impl Track {
-    fn read(&mut self, view: View<'_>) -> Parse {
-        children(view, |e| {
-            match e.id {
-                0xd7 => self.number = e.uint()?,
-                0x83 => self.kind = e.uint()?,
-                0x73c5 => self.uid = e.uint()?,
-                0x86 => self.codec = e.text()?,
-                0x63a2 => {
-                    self.private = e.body.upto(0, e.body.len().min(64 * 1024))?.to_vec();
-                }
-                0x22_b59c => self.language = Some(e.text()?),
-                0x22_b59d => self.language = Some(e.text()?),
-                0x23_e383 => self.default_duration = e.uint()?,
-                0xe0 => children(e.body, |v| {
-                    match v.id {
-                        0xb0 => self.width = v.uint()?,
-                        0xba => self.height = v.uint()?,
-                        _ => {}
-                    }
-                    Ok(true)
-                })?,
-                0xe1 => children(e.body, |a| {
-                    match a.id {
-                        0xb5 => self.rate = a.float()?,
-                        0x78b5 => self.output_rate = a.float()?,
-                        0x9f => self.channels = a.uint()?,
-                        0x6264 => self.bits = a.uint()?,
-                        _ => {}
-                    }
-                    Ok(true)
-                })?,
-                _ => {}
-            }
-            Ok(true)
-        })
-    }
-
-    fn name(&self) -> &'static str {
-        match self.codec.as_str() {
-            "V_MPEG4/ISO/AVC" => "h264",
-            "V_MPEGH/ISO/HEVC" => "hevc",
-            "V_AV1" => "av1",
-            "V_VP8" => "vp8",
-            "V_VP9" => "vp9",
-            "V_THEORA" => "theora",
-            "V_MPEG1" => "mpeg1video",
-            "V_MPEG2" => "mpeg2video",
-            "V_MPEG4/ISO/SP" | "V_MPEG4/ISO/ASP" | "V_MPEG4/ISO/AP" => "mpeg4",
-            "V_MPEG4/MS/V3" => "msmpeg4v3",
-            "V_MJPEG" => "mjpeg",
-            "V_PRORES" => "prores",
-            "V_FFV1" => "ffv1",
-            "V_MS/VFW/FOURCC" => self.private.get(16..20).map_or("", super::avi::fourcc_codec),
-            "A_OPUS" => "opus",
-            "A_VORBIS" => "vorbis",
-            "A_FLAC" => "flac",
-            "A_ALAC" => "alac",
-            "A_MPEG/L3" => "mp3",
-            "A_MPEG/L2" => "mp2",
-            "A_MPEG/L1" => "mp1",
-            "A_TRUEHD" => "truehd",
-            "A_EAC3" => "eac3",
-            "A_PCM/INT/LIT" => match self.bits {
-                8 => "pcm_u8",
-                24 => "pcm_s24le",
-                32 => "pcm_s32le",
-                _ => "pcm_s16le",
-            },
-            "A_PCM/INT/BIG" => match self.bits {
-                24 => "pcm_s24be",
-                32 => "pcm_s32be",
-                _ => "pcm_s16be",
-            },
-            "A_PCM/FLOAT/IEEE" => "pcm_f32le",
-            "A_WAVPACK4" => "wavpack",
-            "A_MS/ACM" => crate::bytes::le16(&self.private, 0)
-                .map_or("", |tag| crate::audio::riff::wave_codec(tag, self.bits as u16)),
-            "S_TEXT/UTF8" | "S_TEXT/ASCII" => "subrip",
-            "S_TEXT/ASS" | "S_TEXT/SSA" | "S_ASS" | "S_SSA" => "ass",
-            "S_TEXT/WEBVTT" | "D_WEBVTT/SUBTITLES" => "webvtt",
-            "S_HDMV/PGS" => "hdmv_pgs_subtitle",
-            "S_VOBSUB" => "dvd_subtitle",
-            "S_DVBSUB" => "dvb_subtitle",
-            other if other.starts_with("A_AAC") => "aac",
-            other if other.starts_with("A_AC3") => "ac3",
-            other if other.starts_with("A_DTS") => "dts",
-            _ => "",
-        }
-    }
-
-    fn write(self, ctx: &mut Ctx<'_>, index: u32, frame: &[u8]) {
-        let name = self.name();
-        let total = self.duration.or(ctx.meta.duration);
-        let language = self.language.clone().filter(|l| l != "und" && !l.is_empty());
-        let side = |n: u64| u32::try_from(n).ok().filter(|n| *n > 0);
-        match self.kind {
-            1 => {
-                let mut v = if name.is_empty() { VideoStream::default() } else { VideoStream::of(name) };
-                match name {
-                    "h264" => codec::avcc(&mut v, &self.private),
-                    "hevc" => codec::hvcc(&mut v, &self.private),
-                    "av1" => codec::av1c(&mut v, &self.private),
-                    "vp8" | "theora" | "mpeg4" => v.pixel_format = Some("yuv420p".into()),
-                    "vp9" => vp9_private(&mut v, &self.private, frame),
-                    _ => {}
-                }
-                v.index = Some(index);
-                v.width = side(self.width).or(v.width);
-                v.height = side(self.height).or(v.height);
-                if let (Some(w), Some(h)) = (v.width, v.height) {
-                    v.display_aspect_ratio = codec::display_aspect(w, h, (1, 1));
-                }
-                v.frame_rate = frame_rate(self.default_duration);
-                v.average_frame_rate = v.frame_rate.clone();
-                v.time_base = Some("1/1000".into());
-                v.duration = total;
-                v.language = language;
-                ctx.meta.video_streams.push(v);
-            }
-            2 => {
-                let mut rate = if self.output_rate > 0.0 { self.output_rate } else { self.rate };
-                let mut channels = self.channels as u32;
-                if name == "aac"
-                    && let Some((r, c, _)) = codec::aac_config(&self.private)
-                {
-                    rate = f64::from(r);
-                    channels = if c > 0 { c } else { channels };
-                }
-                let rate = if name == "opus" { 48_000 } else { rate.clamp(0.0, 1e7) as u32 };
-                let a = if name.is_empty() { AudioStream::default() } else { AudioStream::of(name) };
-                let mut a = a.shaped(rate, channels);
-                a.index = Some(index);
-                a.time_base = Some("1/1000".into());
-                a.duration = total;
-                a.language = language;
-                ctx.meta.audio_streams.push(a);
-            }
-            0x11 => {
-                let mut s =
-                    if name.is_empty() { SubtitleStream::default() } else { SubtitleStream::of(name) };
-                s.index = Some(index);
-                s.duration = total;
-                s.language = language;
-                ctx.meta.subtitles.push(s);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Nanoseconds a frame as a rate; the usual rates in their usual form.
-fn frame_rate(nanoseconds: u64) -> Option<String> {
-    if nanoseconds == 0 {
-        return None;
-    }
-    let rate = 1e9 / nanoseconds as f64;
-    for (n, d) in
-        [(24_000u64, 1001u64), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)]
-    {
-        if (rate - n as f64 / d as f64).abs() < 1e-3 {
-            return Some(format!("{n}/{d}"));
-        }
-    }
-    codec::fraction(1_000_000_000, nanoseconds)
-}
-
-/// VP9 features: identifier, length, value.
-fn vp9_private(v: &mut VideoStream, b: &[u8], frame: &[u8]) {
-    let (mut depth, mut chroma) = vp9_frame(frame).unwrap_or((8, 1));
-    for f in b.chunks_exact(3) {
-        match *f {
-            [1, 1, profile] => v.profile = Some(format!("Profile {profile}")),
-            [2, 1, level] => v.level = Some(i32::from(level)),
-            [3, 1, bits] => depth = u32::from(bits),
-            [4, 1, c] => chroma = if c < 2 { 1 } else { u32::from(c) },
-            _ => {}
-        }
-    }
-    v.pixel_format = codec::pixel_format(chroma, depth, false);
-}
-
-/// Depth and chroma of a VP9 key frame's header.
-fn vp9_frame(b: &[u8]) -> Option<(u32, u32)> {
-    let mut r = codec::BitReader::new(b);
-    (r.bits(2)? == 2).then_some(())?;
-    let profile = r.bits(1)? | r.bits(1)? << 1;
-    if profile == 3 {
-        r.bits(1)?;
-    }
-    // Not a repeated frame, and a key frame.
-    (r.bits(2)? == 0).then_some(())?;
-    r.bits(2)?;
-    (r.bits(24)? == 0x49_8342).then_some(())?;
-    let depth = match profile {
-        0 | 1 => 8,
-        _ if r.bits(1)? == 1 => 12,
-        _ => 10,
-    };
-    // Profiles 0 and 2 are 4:2:0.
-    (profile & 1 == 0).then_some((depth, 1))
 }

@@ -5,6 +5,7 @@ mod avi;
 mod elementary;
 mod flv;
 mod mkv;
+mod mkv_track;
 mod mp4;
 mod mp4_entry;
 mod mp4_tags;

@@ -39,6 +39,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                 movie.last_fragment(ctx.src)?;
             }
             if !movie.wants_fragments(all.len()) || all.len() > crate::WHOLE_BYTES {
+                movie.passed = movie.fragmented;
                 break;
             }
         }
@@ -69,6 +70,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                 movie.fragments += 1;
                 if movie.wants_fragments(all.len()) || ctx.src.peek(b.body.start, b.body.len()).is_some() {
                     ctx.part("moof", |_| movie.fragment(b.body));
+                } else {
+                    movie.passed = true;
                 }
             }
             b"meta" => ctx.part("meta", |ctx| mp4_tags::meta(ctx, b.body)),
@@ -95,6 +98,9 @@ struct Movie {
     indexed: f64,
     covered: u64,
     fragments: usize,
+    /// Fragments that were not read, and whether the last one was.
+    passed: bool,
+    end_known: bool,
     tracks: Vec<Track>,
 }
 
@@ -234,6 +240,8 @@ impl Movie {
                 && b.body.len() < TAIL_READ
                 && !b.cut
             {
+                // Without the time it begins at, its place in the whole is not known.
+                self.end_known = crate::bytes::find(tail.get(at..).unwrap_or_default(), b"tfdt").is_some();
                 return self.fragment(b.body);
             }
         }
@@ -282,6 +290,10 @@ impl Movie {
     }
 
     fn seconds_of(&self, track: &Track) -> Option<f64> {
+        // What is true of some fragments is not true of the stream.
+        if self.passed && !self.end_known {
+            return None;
+        }
         let media = |ticks: u64| (track.timescale > 0).then(|| ticks as f64 / f64::from(track.timescale));
         let edited = track.edited.filter(|e| *e > 0 && self.timescale > 0 && !self.fragmented);
         edited
@@ -308,6 +320,7 @@ impl Movie {
             () if alone => 0.0,
             // The movie's own length, where it has one and holds all of it.
             () if own > 0.0 && !self.fragmented => own,
+            () if self.passed && !self.end_known && !self.stated => self.indexed,
             () => own.max(longest).max(self.indexed),
         };
         ctx.meta.format_name = Some("mov,mp4,m4a,3gp,3g2,mj2".into());
@@ -317,6 +330,7 @@ impl Movie {
         ctx.meta.stream_count = Some(self.tracks.len() as u32);
         let durations: Vec<Option<f64>> = self.tracks.iter().map(|t| self.seconds_of(t)).collect();
         for (index, (track, duration)) in self.tracks.iter_mut().zip(durations).enumerate() {
+            track.incomplete = self.passed;
             track.write(ctx, index as u32, duration);
         }
         let first = ctx.meta.video_streams.first();

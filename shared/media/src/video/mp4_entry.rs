@@ -72,8 +72,8 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
     let walked = bmff::walk(entry.body.sub(78, u64::MAX), |b| {
         let config = || b.body.upto(0, 512);
         match &b.kind {
-            b"avcC" => codec::avcc(&mut stream, config()?),
-            b"hvcC" => codec::hvcc(&mut stream, config()?),
+            b"avcC" => crate::sps::avcc(&mut stream, config()?),
+            b"hvcC" => crate::sps::hvcc(&mut stream, config()?),
             b"av1C" => codec::av1c(&mut stream, config()?),
             b"vpcC" => codec::vpcc(&mut stream, config()?),
             b"esds" => {
@@ -127,17 +127,8 @@ fn colour(stream: &mut VideoStream, b: &[u8]) {
     if !matches!(b.get(..4), Some(b"nclx" | b"nclc")) {
         return;
     }
-    let name = |code: Option<u16>, names: &[(u16, &str)]| {
-        let code = code?;
-        names.iter().find(|(c, _)| *c == code).map(|(_, n)| (*n).to_owned())
-    };
-    let primaries = [(1, "bt709"), (5, "bt470bg"), (6, "smpte170m"), (9, "bt2020"), (12, "smpte432")];
-    let transfer =
-        [(1, "bt709"), (6, "smpte170m"), (13, "iec61966-2-1"), (16, "smpte2084"), (18, "arib-std-b67")];
-    let matrix = [(0, "gbr"), (1, "bt709"), (5, "bt470bg"), (6, "smpte170m"), (9, "bt2020nc")];
-    stream.color_primaries = name(be16(b, 4), &primaries);
-    stream.color_transfer = name(be16(b, 6), &transfer);
-    stream.color_space = name(be16(b, 8), &matrix);
+    let code = |at| be16(b, at).map_or(2, u32::from);
+    stream.with_colour(codec::Colour { full: None, primaries: code(4), transfer: code(6), matrix: code(8) });
     if let Some(range) = b.get(10) {
         stream.color_range = Some(if range & 0x80 != 0 { "pc" } else { "tv" }.to_owned());
     }

@@ -86,6 +86,7 @@ pub(crate) fn meta(ctx: &mut Ctx<'_>, view: View<'_>) -> Parse {
         match &b.kind {
             b"keys" => {
                 bmff::walk(b.body.sub(8, u64::MAX), |key| {
+                    // The box's kind is the namespace, its content the name.
                     keys.push(text::decode(key.body.upto(0, 256)?));
                     Ok(keys.len() < 512)
                 })?;
@@ -105,7 +106,7 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
         return covers(ctx, item.body);
     }
     let mut name = None;
-    let mut value = None;
+    let mut values: Vec<String> = Vec::new();
     bmff::walk(item.body, |b| {
         match &b.kind {
             b"data" => {
@@ -117,14 +118,25 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
                     0 if raw.iter().all(|b| *b >= 0x20) => Some(text::decode(raw)),
                     _ => None,
                 };
-                value = value.take().or(text);
+                if values.len() < 16 {
+                    values.extend(text);
+                }
             }
             b"name" => name = Some(text::decode(b.body.sub(4, 256).upto(0, 256)?)),
             _ => {}
         }
         Ok(true)
     })?;
-    let Some(value) = value else { return Ok(()) };
+    if values.is_empty() {
+        return Ok(());
+    }
+    let several = matches!(&item.kind, b"\xa9ART" | b"\xa9alb" | b"aART" | b"\xa9wrt" | b"----");
+    if &item.kind == b"\xa9ART" && values.len() > 1 && ctx.meta.authors.is_empty() {
+        ctx.meta.authors = values.iter().filter_map(|v| text::clean(v, 256)).collect();
+    }
+    // Of other items further boxes are translations.
+    values.truncate(if several { 16 } else { 1 });
+    let value = values.join(";");
     let index = u32::from_be_bytes(item.kind).checked_sub(1).map(|i| i as usize);
     match (&item.kind, index.and_then(|i| keys.get(i))) {
         (_, Some(key)) => quicktime_key(ctx, key, value),
@@ -199,10 +211,8 @@ fn moment(ctx: &mut Ctx<'_>, stamp: &Stamp) {
 }
 
 fn quicktime_key(ctx: &mut Ctx<'_>, key: &str, value: String) {
-    let Some(name) = key.get(4..).and_then(|k| k.strip_prefix("com.apple.quicktime.").or(Some(k))) else {
-        return;
-    };
-    let name = name.trim_start_matches("com.android.");
+    let name = key.strip_prefix("com.apple.quicktime.").unwrap_or(key);
+    let name = name.strip_prefix("com.android.").unwrap_or(name);
     match name {
         "title" | "displayname" => assign(ctx, b"nam", value),
         "artist" => assign(ctx, b"ART", value),
@@ -229,7 +239,7 @@ fn quicktime_key(ctx: &mut Ctx<'_>, key: &str, value: String) {
 }
 
 /// ISO 6709: `+40.6800-074.5000+026/`, also in degrees and minutes.
-fn location(ctx: &mut Ctx<'_>, value: &str) {
+pub(super) fn location(ctx: &mut Ctx<'_>, value: &str) {
     if let Some((lat, long)) = iso6709(value) {
         ctx.meta.lat_long = ctx.meta.lat_long.take().or_else(|| lat_long_text(lat, long));
     }

@@ -37,6 +37,8 @@ pub(super) struct Track {
     pub(super) run_start: Option<u64>,
     pub(super) fragment_end: u64,
     fragment_frames: u64,
+    /// There are fragments that were not read.
+    pub(super) incomplete: bool,
     presented: (u32, u32),
     entry: Entry,
 }
@@ -213,6 +215,8 @@ impl Track {
         let ticks = self.ticks.saturating_add(self.fragment_ticks);
         let rate = codec::fraction(frames.saturating_mul(u64::from(self.timescale)), ticks);
         let bitrate = duration.and_then(|s| codec::bitrate(self.bytes, s)).filter(|r| *r > 0);
+        let counted = Some(frames).filter(|n| *n > 0 && !self.incomplete);
+        let bitrate = bitrate.filter(|_| !self.incomplete);
         let base = codec::fraction(1, u64::from(self.timescale));
         let language = self.language.take();
         match std::mem::take(&mut self.entry) {
@@ -228,7 +232,7 @@ impl Track {
                 v.duration = duration;
                 v.bitrate = bitrate;
                 v.time_base = base;
-                v.frame_count = Some(frames).filter(|n| *n > 0);
+                v.frame_count = counted;
                 let constant = self.delta.filter(|d| u64::from(*d).saturating_mul(frames) == ticks);
                 v.frame_rate = constant
                     .and_then(|d| codec::fraction(u64::from(self.timescale), u64::from(d)))
@@ -246,7 +250,7 @@ impl Track {
                 a.duration = duration;
                 a.bitrate = bitrate.or(a.bitrate);
                 a.time_base = base;
-                a.frame_count = Some(frames).filter(|n| *n > 0);
+                a.frame_count = counted;
                 a.language = language;
                 ctx.meta.audio_streams.push(*a);
             }

@@ -1,0 +1,90 @@
+//! What the tags of sound files say, gathered before it goes into the record.
+
+use crate::ctx::Ctx;
+use crate::extraction::ProblemKind;
+use crate::metadata::Image;
+use crate::text;
+
+/// A field that several tags have, under names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Field {
+    Title,
+    Artist,
+    Album,
+    AlbumArtist,
+    Composer,
+    Performer,
+    Language,
+    Copyright,
+    Comment,
+}
+
+/// Most values of a field.
+const MAX_VALUES: usize = 16;
+
+/// The texts of one tag.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    values: std::collections::BTreeMap<Field, Vec<String>>,
+    pub(crate) covers: Vec<Image>,
+}
+
+impl Texts {
+    /// Adds one value of a field.
+    pub(crate) fn add(&mut self, field: Field, value: &str) {
+        let values = self.values.entry(field).or_default();
+        if values.len() < MAX_VALUES && !values.iter().any(|v| v == value) {
+            values.push(value.to_owned());
+        }
+    }
+
+    pub(crate) fn has(&self, field: Field) -> bool {
+        self.values.contains_key(&field)
+    }
+
+    /// Adds values that NULs part.
+    pub(crate) fn add_all(&mut self, field: Field, values: &str) {
+        for value in values.split('\0').filter(|v| !v.trim().is_empty()) {
+            self.add(field, value);
+        }
+    }
+
+    /// Writes what the record does not have yet: of several tags the first that has a
+    /// field wins.
+    pub(crate) fn write(self, ctx: &mut Ctx<'_>) {
+        let max = ctx.limits.max_text;
+        for (field, values) in self.values {
+            let values: Vec<String> = values.iter().filter_map(|v| text::clean(v, max)).collect();
+            let Some(first) = values.first().cloned() else { continue };
+            let joined = text::clean(&values.join(";"), max);
+            let m = &mut ctx.meta;
+            let (slot, value) = match field {
+                Field::Title => (&mut m.title, Some(first)),
+                Field::Artist => {
+                    if m.artist.is_none() && m.authors.is_empty() && values.len() > 1 {
+                        m.authors = values;
+                    }
+                    (&mut m.artist, joined)
+                }
+                Field::Album => (&mut m.album, joined),
+                Field::AlbumArtist => (&mut m.album_artist, joined),
+                Field::Composer => (&mut m.composer, joined),
+                Field::Performer => (&mut m.performer, joined),
+                Field::Language => (&mut m.language, Some(first)),
+                Field::Copyright => (&mut m.copyright, Some(first)),
+                Field::Comment => (&mut m.description, Some(first)),
+            };
+            if slot.is_none() {
+                *slot = value;
+            }
+        }
+        if ctx.meta.audio_covers.is_empty() {
+            ctx.meta.audio_covers = self.covers;
+        }
+    }
+}
+
+/// Says that a tag was longer than what is read of one.
+pub(crate) fn long(ctx: &mut Ctx<'_>, what: &str) {
+    ctx.problem(ProblemKind::Limit, what, "longer than what is read of a tag");
+}
