@@ -74,7 +74,8 @@ struct Ran {
 }
 
 fn inspect(path: &Path) -> Ran {
-    let limited = format!("ulimit -v {ADDRESS_SPACE_KIB}; ulimit -t {CPU_SECONDS}; exec \"$0\" inspect \"$1\" --json");
+    let limited =
+        format!("ulimit -v {ADDRESS_SPACE_KIB}; ulimit -t {CPU_SECONDS}; exec \"$0\" inspect \"$1\" --json");
     let output = tempfile::NamedTempFile::new().unwrap();
     let mut child = Command::new("sh")
         .args(["-c", &limited, env!("CARGO_BIN_EXE_mediadex")])
@@ -205,9 +206,7 @@ fn same(name: &str, got: &Value, want: &Value) -> bool {
         return got.len() == want.len() && got.iter().zip(&want).all(|(a, b)| (a - b).abs() <= 0.000_02);
     }
     match (got.as_f64(), want.as_f64()) {
-        (Some(got), Some(exact)) if want.is_f64() => {
-            (got - exact).abs() <= (exact.abs() * 0.005).max(0.05)
-        }
+        (Some(got), Some(exact)) if want.is_f64() => (got - exact).abs() <= (exact.abs() * 0.005).max(0.05),
         (Some(got), Some(want)) => got == want,
         _ => got == want,
     }

@@ -308,7 +308,9 @@ fn sniff(head: &[u8]) -> Option<Kind> {
     // A few bytes of other origin in front of an archive: programs cope with them.
     let lead = head.get(1..96.min(head.len())).unwrap_or_default();
     let packed = find(lead, b"PK\x03\x04").and_then(|at| head.get(1 + at..));
-    packed.filter(|b| matches!(b.get(4..6), Some([10..=63, 0])) && matches!(le16(b, 8), Some(0 | 8))).map(|_| ZIP)
+    packed
+        .filter(|b| matches!(b.get(4..6), Some([10..=63, 0])) && matches!(le16(b, 8), Some(0 | 8)))
+        .map(|_| ZIP)
 }
 
 /// Whether gzip holds an SVG, by its beginning.
@@ -384,8 +386,8 @@ fn by_brands(head: &[u8]) -> Kind {
         return kind("heic", "image/heic", I, Family::Heif);
     }
     if major_in(&[
-        b"mif1", b"msf1", b"mif2", b"mif3", b"jpeg", b"jpgs", b"j2ki", b"avci", b"avcs", b"vvic", b"vvis", b"evbi",
-        b"evbs", b"1pic",
+        b"mif1", b"msf1", b"mif2", b"mif3", b"jpeg", b"jpgs", b"j2ki", b"avci", b"avcs", b"vvic", b"vvis",
+        b"evbi", b"evbs", b"1pic",
     ]) {
         return kind("heif", "image/heif", I, Family::Heif);
     }
@@ -540,7 +542,8 @@ fn is_plausible(mime: &str, extension: &str, head: &[u8], name: &str, size: u64)
             lead >= 65 && row > 1 && len <= size.saturating_add(1) && (named || len + 2 >= size)
         }
         "image/x-sgi" => {
-            matches!(head.get(2..4), Some([0 | 1, 1 | 2])) && be16(head, 4).is_some_and(|n| (1..=3).contains(&n))
+            matches!(head.get(2..4), Some([0 | 1, 1 | 2]))
+                && be16(head, 4).is_some_and(|n| (1..=3).contains(&n))
         }
         "application/x-dosexec" => le32(head, 60).is_some_and(|at| named || (64..1024 * 1024).contains(&at)),
         "application/x-cpio" => named || head.starts_with(b"0707"),
@@ -548,7 +551,8 @@ fn is_plausible(mime: &str, extension: &str, head: &[u8], name: &str, size: u64)
             named || (be16(head, 2).is_some_and(|n| u64::from(n) + 4 == size) && head.get(4) == Some(&0x30))
         }
         // These are told by their chains of frames, and plain text by its letters.
-        "audio/mpeg" | "audio/aac" | "audio/ac3" | "video/mp2t" | "text/plain" | "image/jxl" | "image/bmp" => false,
+        "audio/mpeg" | "audio/aac" | "audio/ac3" | "video/mp2t" | "text/plain" | "image/jxl"
+        | "image/bmp" => false,
         "image/x-portable-bitmap"
         | "image/x-portable-graymap"
         | "image/x-portable-pixmap"

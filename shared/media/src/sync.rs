@@ -50,7 +50,8 @@ fn chain(b: &[u8], start: usize, len: Length, most: usize) -> (usize, bool) {
     // What makes a stream does not change within it: layer, rate.
     let kept = |b: &[u8]| Some((b.first()? & 0xff, b.get(1)? & 0xfe, b.get(2)? & 0x0c));
     let first = b.get(start..).and_then(kept);
-    let whole = |f: Length| f as usize == loas_len as Length as usize || f as usize == ac3_len as Length as usize;
+    let whole =
+        |f: Length| f as usize == loas_len as Length as usize || f as usize == ac3_len as Length as usize;
     let (mut at, mut count) = (start, 0);
     while count < most {
         let Some(rest) = b.get(at..).filter(|rest| rest.len() >= 8) else { return (count, true) };
@@ -91,7 +92,8 @@ pub(crate) fn sound(head: &[u8], whole: bool, place: Place) -> Option<Kind> {
 /// Whether the first frame is one that counts the others.
 fn counts_frames(head: &[u8]) -> bool {
     let lead = head.get(..64.min(head.len())).unwrap_or_default();
-    mpeg_len(head).is_some() && [&b"Xing"[..], b"Info", b"VBRI"].iter().any(|m| crate::bytes::find(lead, m).is_some())
+    mpeg_len(head).is_some()
+        && [&b"Xing"[..], b"Info", b"VBRI"].iter().any(|m| crate::bytes::find(lead, m).is_some())
 }
 
 /// Whether packets follow one another: plain ones, and those of Blu-ray with a timestamp

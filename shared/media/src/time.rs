@@ -193,9 +193,8 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
 }
 
 /// Offsets that zones have or had, beside whole hours, in minutes.
-const ODD_OFFSETS: &[i32] = &[
-    -570, -270, -210, -150, 210, 270, 330, 345, 390, 450, 510, 525, 570, 630, 690, 765, 825,
-];
+const ODD_OFFSETS: &[i32] =
+    &[-570, -270, -210, -150, 210, 270, 330, 345, 390, 450, 510, 525, 570, 630, 690, 765, 825];
 
 /// The offset that makes `local` the same moment as the UTC time `gps`, where the two are
 /// near enough to be one (within two minutes: a GPS fix may be older than the picture)

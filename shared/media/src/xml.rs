@@ -237,8 +237,15 @@ impl<'a> Parser<'a> {
             }
         }
         let attributes = first..last;
-        let node =
-            Node { parent, ns, name, attributes, text: String::new(), closed: closed == Some(true), end: index + 1 };
+        let node = Node {
+            parent,
+            ns,
+            name,
+            attributes,
+            text: String::new(),
+            closed: closed == Some(true),
+            end: index + 1,
+        };
         self.tree.nodes.push(node);
         match closed {
             Some(true) => self.scope.truncate(scope),

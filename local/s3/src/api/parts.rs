@@ -66,7 +66,8 @@ impl Endpoint {
     ) -> Outcome<S3Response<GetObjectAttributesOutput>> {
         check_version(input.version_id.as_deref())?;
         // s3s takes the whole list for one name.
-        let list: Vec<String> = input.object_attributes.into_iter().map(|name| name.as_str().to_owned()).collect();
+        let list: Vec<String> =
+            input.object_attributes.into_iter().map(|name| name.as_str().to_owned()).collect();
         let wanted: Vec<&str> = list.iter().flat_map(|names| names.split(',')).map(str::trim).collect();
         let known = [
             ObjectAttributes::CHECKSUM,

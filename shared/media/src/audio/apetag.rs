@@ -63,7 +63,9 @@ fn items_of(ctx: &mut Ctx<'_>, mut b: &[u8]) -> Parse<Texts> {
             if texts.covers.len() < 8 {
                 // The name of a file stands in front.
                 let at = value.iter().position(|c| *c == 0).map_or(0, |at| at + 1);
-                texts.covers.push(crate::audio::cover(value.get(at..).unwrap_or_default()).unwrap_or_default());
+                texts
+                    .covers
+                    .push(crate::audio::cover(value.get(at..).unwrap_or_default()).unwrap_or_default());
             }
             continue;
         }

@@ -117,7 +117,11 @@ pub(crate) fn musepack7(b: &[u8]) -> Option<Shape> {
     let rate = MUSEPACK_RATES.get((flags >> 16 & 3) as usize).copied()?;
     let samples = u64::from(frames) * FRAME;
     let last = u64::from(gapless >> 20 & 0x7ff);
-    let samples = if gapless >> 31 == 1 && last > 0 { samples.saturating_sub(FRAME - last.min(FRAME)) } else { samples };
+    let samples = if gapless >> 31 == 1 && last > 0 {
+        samples.saturating_sub(FRAME - last.min(FRAME))
+    } else {
+        samples
+    };
     Shape::of(rate, 2, samples)
 }
 

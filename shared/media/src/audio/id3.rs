@@ -126,8 +126,12 @@ fn frames(
             _ => break,
         };
         let Some(size) = size.map(u64::from).filter(|_| id.first() != Some(&0)) else { break };
-        let frame =
-            Frame { id, at: at + header, len: size, flags: h.get(9).copied().filter(|_| version > 2).unwrap_or(0) };
+        let frame = Frame {
+            id,
+            at: at + header,
+            len: size,
+            flags: h.get(9).copied().filter(|_| version > 2).unwrap_or(0),
+        };
         at = frame.at.saturating_add(size);
         // A frame longer than its tag is damage, and what it would hold is anything.
         if at > end {

@@ -83,7 +83,8 @@ pub(crate) fn loas(ctx: &mut Ctx<'_>) -> Parse {
         frames += 1;
         at += len;
     }
-    let (rate, channels) = shape.filter(|_| at > 0).ok_or(Stop::Malformed("no configuration of the sound"))?;
+    let (rate, channels) =
+        shape.filter(|_| at > 0).ok_or(Stop::Malformed("no configuration of the sound"))?;
     let total = frames as f64 * ctx.src.size() as f64 / at as f64;
     let mut stream = AudioStream::of("aac_latm").shaped(rate, channels);
     stream.sample_format = Some("fltp".into());

@@ -70,7 +70,8 @@ fn behind(ctx: &mut Ctx<'_>, tail: &[u8], tail_at: u64) -> Parse<Vec<Texts>> {
     // Lyrics may stand between the two; the last mark is the footer.
     if let Some(footer) = rfind(tail, b"APETAGEX") {
         // A header alone marks a tag that is cut.
-        let is_header = tail.get(footer + 20..footer + 24).is_some_and(|f| f.last().is_some_and(|b| b & 0x20 != 0));
+        let is_header =
+            tail.get(footer + 20..footer + 24).is_some_and(|f| f.last().is_some_and(|b| b & 0x20 != 0));
         if !is_header {
             found.push(apetag::read_at_footer(ctx, ctx.src, tail_at + footer as u64)?);
         }
@@ -186,7 +187,8 @@ pub(crate) fn other(ctx: &mut Ctx<'_>, format: (&str, &str), name: &str, own: He
     for texts in found {
         texts.write(ctx);
     }
-    let shape = own(ctx.src.held_from(start)).ok_or(Stop::Malformed("the sound's header is not understood"))?;
+    let shape =
+        own(ctx.src.held_from(start)).ok_or(Stop::Malformed("the sound's header is not understood"))?;
     let stream = AudioStream::of(name).shaped(shape.rate, shape.channels);
     single(ctx, format, stream, shape.seconds);
     Ok(())

@@ -158,18 +158,14 @@ fn main_part(archive: &Archive<'_>) -> Parse<Option<String>> {
     let xml = text::decode_bom(&b);
     let doc = xml::parse(&xml);
     let kinds = [("wordprocessingml", "docx"), ("spreadsheetml", "xlsx"), ("presentationml", "pptx")];
-    let kinds = [&kinds[..], &[("ms-word", "docx"), ("ms-excel", "xlsx"), ("ms-powerpoint", "pptx")]].concat();
+    let kinds =
+        [&kinds[..], &[("ms-word", "docx"), ("ms-excel", "xlsx"), ("ms-powerpoint", "pptx")]].concat();
     let main = doc.elements().filter_map(|e| e.attribute("ContentType")).find(|t| t.contains(".main+xml"));
     Ok(main.and_then(|t| kinds.iter().find(|(name, _)| t.contains(name)).map(|(_, kind)| (*kind).to_owned())))
 }
 
 /// Parses one part and hands its tree on; records what stops it.
-fn part(
-    ctx: &mut Ctx<'_>,
-    archive: &Archive<'_>,
-    name: &str,
-    read: fn(&mut Ctx<'_>, &Tree<'_>),
-) -> Parse {
+fn part(ctx: &mut Ctx<'_>, archive: &Archive<'_>, name: &str, read: fn(&mut Ctx<'_>, &Tree<'_>)) -> Parse {
     let bytes = archive.read(name, MAX_PART.min(ctx.room()))?;
     let Some(bytes) = bytes else { return Ok(()) };
     let xml = text::decode_bom(&bytes);

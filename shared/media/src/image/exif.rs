@@ -240,7 +240,9 @@ fn unicode(b: &[u8], big: bool) -> String {
         return text::decode(trimmed);
     }
     let latin = |big: bool| {
-        b.chunks_exact(2).filter(|p| matches!((*p, big), ([0..=2, 1..=255], true) | ([1..=255, 0..=2], false))).count()
+        b.chunks_exact(2)
+            .filter(|p| matches!((*p, big), ([0..=2, 1..=255], true) | ([1..=255, 0..=2], false)))
+            .count()
     };
     let (as_big, as_little) = (latin(true), latin(false));
     text::utf16(b, if as_big == as_little { big } else { as_big > as_little })
@@ -381,7 +383,8 @@ fn follow(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, facts:
     if !facts.directories.insert(tiff.view.start.saturating_add(at)) {
         return Ok(());
     }
-    let read = tiff.directory(at).and_then(|(entries, _)| read_directory(ctx, tiff, &entries, context, facts));
+    let read =
+        tiff.directory(at).and_then(|(entries, _)| read_directory(ctx, tiff, &entries, context, facts));
     if read == Err(Stop::Missing) {
         facts.directories.remove(&tiff.view.start.saturating_add(at));
     }

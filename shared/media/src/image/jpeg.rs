@@ -1,12 +1,12 @@
 //! JPEG: segments up to the scan.
 
+use crate::HEAD_BYTES;
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
-use crate::HEAD_BYTES;
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const EXTENDED_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";

@@ -33,7 +33,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         text::decode_bom(head)
     };
     let tree = xml::parse(&text);
-    let root = tree.elements().find(|e| e.name() == "svg").ok_or(Stop::Malformed("no svg element in the head"))?;
+    let root =
+        tree.elements().find(|e| e.name() == "svg").ok_or(Stop::Malformed("no svg element in the head"))?;
     let attribute = |name: &str| {
         let found = root.attributes().find(|(ns, n, _)| ns.is_empty() && *n == name);
         found.map(|(_, _, value)| text::unescape_xml(value))
@@ -87,7 +88,9 @@ mod tests {
 
     #[test]
     fn lengths_and_roots() {
-        for (text, want) in [("12", Some(12.0)), ("1in", Some(96.0)), ("50%", None), ("1em", None), ("-1", None)] {
+        for (text, want) in
+            [("12", Some(12.0)), ("1in", Some(96.0)), ("50%", None), ("1em", None), ("-1", None)]
+        {
             assert_eq!(length(text), want, "{text}");
         }
         for (text, want) in [

@@ -204,7 +204,8 @@ fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
     let b = body.upto(0, body.len().min(1 << 20))?;
     let mut at = 2;
     for _ in 0..le16(b, 0).unwrap_or(0) {
-        let (Some(name_len), Some(kind), Some(len)) = (le16(b, at + 4), le16(b, at + 6), le32(b, at + 8)) else {
+        let (Some(name_len), Some(kind), Some(len)) = (le16(b, at + 4), le16(b, at + 6), le32(b, at + 8))
+        else {
             break;
         };
         let start = at + 12 + usize::from(name_len);

@@ -116,7 +116,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
             // Behind the pictures there is only the index.
             (b"LIST", Some(b"movi")) => {
                 let held = body.src.held_from(body.start);
-                sampling = crate::sps::jpeg_pixel_format(held.get(..held.len().min(4096)).unwrap_or_default());
+                sampling =
+                    crate::sps::jpeg_pixel_format(held.get(..held.len().min(4096)).unwrap_or_default());
                 return Ok(false);
             }
             _ => {}

@@ -49,7 +49,9 @@ impl Track {
                             children(v.body, |c| {
                                 match c.id {
                                     0x55b1 => colour.matrix = c.uint()? as u32,
-                                    0x55b9 => colour.full = Some(c.uint()?).filter(|n| *n > 0).map(|n| n == 2),
+                                    0x55b9 => {
+                                        colour.full = Some(c.uint()?).filter(|n| *n > 0).map(|n| n == 2)
+                                    }
                                     0x55ba => colour.transfer = c.uint()? as u32,
                                     0x55bb => colour.primaries = c.uint()? as u32,
                                     _ => {}

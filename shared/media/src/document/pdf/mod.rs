@@ -124,7 +124,9 @@ fn write(ctx: &mut Ctx<'_>, found: Found) {
     m.authors = shown(found.author).map_or(packet.creators, |a| vec![a]);
     m.description = shown(found.subject).or(packet.description);
     m.keywords = match shown(found.keywords) {
-        Some(words) => words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(MAX_KEYWORDS).collect(),
+        Some(words) => {
+            words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(MAX_KEYWORDS).collect()
+        }
         None => packet.keywords,
     };
     m.copyright = packet.copyright;

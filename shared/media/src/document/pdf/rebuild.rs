@@ -1,7 +1,6 @@
 //! The objects of a file whose cross-reference is wrong or missing: looked for by their
 //! marks, as every viewer does.
 
-
 use crate::ctx::Ctx;
 use crate::document::pdf::file::{MAX_OBJECTS, Pdf, Place};
 use crate::document::pdf::object::{Lexer, Object};
@@ -55,7 +54,9 @@ impl Marks {
         let mut at = 0;
         let mut ticks = 0u32;
         // All marks that matter begin with one of four letters in lower case or a slash.
-        while let Some(hit) = bytes.get(at..).and_then(|b| b.iter().position(|c| matches!(c, b'o' | b't' | b'/'))) {
+        while let Some(hit) =
+            bytes.get(at..).and_then(|b| b.iter().position(|c| matches!(c, b'o' | b't' | b'/')))
+        {
             at += hit;
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(4096) {
@@ -77,7 +78,10 @@ impl Marks {
             } else if let Some(&(from, id)) = self.objects.last() {
                 if rest.starts_with(b"/ObjStm") && self.streams.len() < MAX_STREAMS {
                     self.streams.push(id);
-                } else if rest.starts_with(b"/XRef") && !rest.starts_with(b"/XRefStm") && self.tables.len() < 64 {
+                } else if rest.starts_with(b"/XRef")
+                    && !rest.starts_with(b"/XRefStm")
+                    && self.tables.len() < 64
+                {
                     self.tables.push(from);
                 } else if rest.starts_with(b"/Catalog") {
                     self.catalogue = Some(id);
@@ -146,8 +150,6 @@ fn numbers_before(bytes: &[u8], mark: usize) -> Option<(usize, u32)> {
     Some((start, std::str::from_utf8(bytes.get(start..start + n)?).ok()?.parse().ok()?))
 }
 
-
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +164,11 @@ mod tests {
             ("99999999999 0 obj", None),
         ] {
             let mark = text.rfind("obj").unwrap();
-            assert_eq!(numbers_before(text.as_bytes(), mark).filter(|(_, id)| *id < 1_000_000), want, "{text}");
+            assert_eq!(
+                numbers_before(text.as_bytes(), mark).filter(|(_, id)| *id < 1_000_000),
+                want,
+                "{text}"
+            );
         }
     }
 }
