@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -91,7 +92,11 @@ impl<H: Handler> Port<H> {
         let (mut head, body) = request.into_parts();
         // Made first: it notes whether there is a body that may stay unread.
         let body = RequestBody::new(body, Arc::clone(state), Arc::clone(&self.limits));
-        let answer = match self.hosts.check(&head) {
+        // Clients that are answered without the 100 they wait for, as the HTTP
+        // library does where there is no body, must not use the connection again:
+        // many a botocore sends no body of any later request on it.
+        let is_left_waiting = body.is_end_stream() && head.headers.contains_key(EXPECT);
+        let mut answer = match self.hosts.check(&head) {
             Ok(()) => {
                 head.extensions.insert(Caller(Arc::clone(state)));
                 let answer = self.handler.answer(Request::from_parts(head, body)).await;
@@ -104,6 +109,9 @@ impl<H: Handler> Port<H> {
                     .map(|text| Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync())
             }
         };
+        if is_left_waiting {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         answer.map(|inner| AnswerBody { inner, state: Arc::clone(state) })
     }
 }

@@ -148,6 +148,24 @@ async fn requests_of_pages_and_no_requests_are_refused_in_the_shape_of_the_endpo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_for_100_reads_it_or_the_end() {
+    let served = Served::start(Limits::default()).await;
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n";
+    // Nothing to wait with: the answer comes at once, and the connection ends with it.
+    for path in ["/", "/unread"] {
+        let empty = head.replacen('/', path, 1) + "content-length: 0\r\n\r\n";
+        let got = served.ask(empty.as_bytes()).await;
+        assert!(got.starts_with("HTTP/1.1 200 ") && got.contains("connection: close\r\n"), "{got}");
+    }
+    let mut stream = served.connect().await;
+    stream.write_all(format!("{head}content-length: 2\r\n\r\n").as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"ab").await.unwrap();
+    let got = answer(&mut stream).await;
+    assert!(got.ends_with("2 bytes") && !got.contains("connection: close"), "{got}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_a_large_body_reads_why_it_is_refused() {
     let served = Served::start(Limits::default()).await;
     for (head, status) in [

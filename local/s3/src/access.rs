@@ -7,6 +7,8 @@ use mediadex_endpoint::Caller;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::{S3Result, s3_error};
 
+use crate::refused;
+use crate::rewrite::Verified;
 use crate::store::Inner;
 
 /// What clients may do to the files of a folder.
@@ -35,7 +37,8 @@ pub(crate) struct Gate(pub(crate) Arc<Inner>);
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if request.credentials().is_none() {
+        let verified = request.extensions_mut().get::<Verified>().is_some();
+        if request.credentials().is_none() && !verified {
             return Err(s3_error!(AccessDenied, "Signature is required"));
         }
         // Its signature holds: the connection does not give way to a stranger's.
@@ -50,7 +53,7 @@ impl S3Access for Gate {
                     "The bucket is a folder that is served read-only; start mediadex with --writable to write into it."
                 ))
             }
-            _ => Ok(()),
+            _ => Ok(refused::check_headers(request.s3_op().name(), request.headers())?),
         }
     }
 }

@@ -165,7 +165,14 @@ impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
 impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Client { code, message } => S3Error::with_message(code, message),
+            Fault::Client { code, message } => {
+                let mut error = S3Error::with_message(code, message);
+                // The codes that s3s does not know are all of wrong requests.
+                if error.status_code().is_none() {
+                    error.set_status_code(StatusCode::BAD_REQUEST);
+                }
+                error
+            }
             Fault::Coded { status, code, message } => {
                 let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
                 error.set_status_code(status);

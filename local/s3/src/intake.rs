@@ -173,10 +173,13 @@ pub(crate) fn bad_digest(what: &str) -> Fault {
 
 /// s3s checks signatures and hashes while the body streams; its error types
 /// are private, so their names are all there is to go by.
-fn broken_body(error: &(dyn std::error::Error + Send + Sync)) -> Fault {
+pub(crate) fn broken_body(error: &(dyn std::error::Error + Send + Sync)) -> Fault {
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
-        bad_digest("x-amz-content-sha256")
+        Fault::client(
+            S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
     } else if text.contains("SignatureMismatch") {
         Fault::client(S3ErrorCode::SignatureDoesNotMatch, "the signature of a chunk does not match")
     } else if text.contains("too slowly") {

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use crate::access::Gate;
 use crate::api::Endpoint;
 use crate::api::answer::Instead;
+use crate::request_id;
+use crate::rewrite::Rewrite;
 use crate::signing::Signed;
 use crate::store::Store;
 
@@ -33,6 +35,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+#[derive(Clone)]
 struct OneKey {
     access_key: String,
     secret_key: SecretKey,
@@ -81,7 +84,7 @@ impl Handler for S3Handler {
     type Body = s3s::Body;
 
     async fn answer(&self, request: Request<RequestBody>) -> Response<s3s::Body> {
-        match self.service.answer(request).await {
+        request_id::add(match self.service.answer(request).await {
             Ok(mut response) => {
                 Instead::apply(&mut response);
                 response
@@ -92,7 +95,7 @@ impl Handler for S3Handler {
                 error_document(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", internal)
                     .map(s3s::Body::from)
             }
-        }
+        })
     }
 
     fn refuse(&self, _path: &str, refusal: Refusal) -> Response<String> {
@@ -105,16 +108,15 @@ impl Handler for S3Handler {
             Refusal::HeadTooLarge => (StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"),
             Refusal::Busy => (refusal.status(), "SlowDown"),
         };
-        error_document(status, code, refusal.message())
+        request_id::add_to_refusal(error_document(status, code, refusal.message()))
     }
 }
 
 /// An error as S3 writes it. `code` and `message` are our own texts.
 fn error_document(status: StatusCode, code: &str, message: &str) -> Response<String> {
-    let id = uuid::Uuid::new_v4().simple();
     let message = message.replace('&', "&amp;").replace('<', "&lt;");
     let mut response = Response::new(format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     ));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -136,15 +138,20 @@ pub async fn serve(
     hosts: Hosts,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let post_policy = store.inner.options.post_policy;
-    let mut builder = S3ServiceBuilder::new(Endpoint(Arc::clone(&store.inner)));
-    builder.set_access(Gate(store.inner));
-    builder.set_auth(OneKey {
-        access_key: credentials.access_key,
-        secret_key: SecretKey::from(credentials.secret_key),
-    });
-    builder.set_host(LocalHosts);
-    let handler = S3Handler { service: Signed::new(builder.build(), post_policy) };
+    let options = &store.inner.options;
+    let (post_policy, region) = (options.post_policy, options.region.clone());
+    let auth =
+        OneKey { access_key: credentials.access_key, secret_key: SecretKey::from(credentials.secret_key) };
+    let builder = || {
+        let mut builder = S3ServiceBuilder::new(Endpoint(Arc::clone(&store.inner)));
+        builder.set_access(Gate(Arc::clone(&store.inner)));
+        builder.set_auth(auth.clone());
+        builder.set_host(LocalHosts);
+        builder
+    };
+    let mut first = builder();
+    first.set_route(Rewrite(builder().build()));
+    let handler = S3Handler { service: Signed::new(first.build(), post_policy, region) };
     let hosts = hosts.with_names_below_localhost();
     mediadex_endpoint::serve(listener, handler, hosts, Limits::default(), shutdown).await
 }

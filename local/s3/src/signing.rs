@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse};
 
-use crate::digests;
+use crate::{digests, form, rewrite};
 
 /// The only algorithm there is.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -21,7 +21,7 @@ const LONGEST: i64 = 604_800;
 /// Headers with lists in them.
 const LISTS: [&str; 2] = ["x-amz-object-attributes", "x-amz-optional-object-attributes"];
 /// The parameters of a presigned URL, and the token that may come with them.
-const IN_QUERY: [&str; 7] = [
+pub(crate) const IN_QUERY: [&str; 7] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
     "X-Amz-Date",
@@ -37,11 +37,13 @@ pub(crate) struct Signed {
     service: S3Service,
     /// Whether browsers may upload with a form and a signed policy.
     post_policy: bool,
+    /// The region that a client is told which names none that there can be.
+    region: String,
 }
 
 impl Signed {
-    pub(crate) fn new(service: S3Service, post_policy: bool) -> Self {
-        Self { service, post_policy }
+    pub(crate) fn new(service: S3Service, post_policy: bool, region: String) -> Self {
+        Self { service, post_policy, region }
     }
 
     /// Answers a request, if what matters in it is signed.
@@ -56,8 +58,12 @@ impl Signed {
                     code = refusal.code,
                     "a request was refused before its signature was verified"
                 );
-                Ok(refusal.response())
+                Ok(refusal.response(&self.region))
             }
+            Ok(Passed::Form) => match form::receive(request).await {
+                Ok((request, place)) => Ok(place.complete(self.service.call(request).await?)),
+                Err(message) => Ok(Refusal::bad("MalformedPOSTRequest", message).response(&self.region)),
+            },
             Ok(Passed::AsItIs) => self.service.call(request.map(Body::http_body_unsync)).await,
             Ok(Passed::Digested(expected)) => {
                 let (parts, body) = request.into_parts();
@@ -71,7 +77,7 @@ impl Signed {
                         "BadDigest",
                         format!("The {name} you specified did not match what we received."),
                     )
-                    .response(),
+                    .response(&self.region),
                 })
             }
         }
@@ -82,6 +88,8 @@ impl Signed {
 #[derive(Debug, PartialEq, Eq)]
 enum Passed {
     AsItIs,
+    /// It is a form, which s3s reads only in part.
+    Form,
     /// It is compared with what the headers say of it.
     Digested(digests::Expected),
 }
@@ -93,11 +101,13 @@ struct Refusal {
     code: &'static str,
     message: String,
     not_signed: Option<String>,
+    /// Whether the client is told the region that it should have named.
+    tells_region: bool,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), not_signed: None }
+        Self { status, code, message: message.into(), not_signed: None, tells_region: false }
     }
 
     fn bad(code: &'static str, message: impl Into<String>) -> Self {
@@ -119,13 +129,14 @@ impl Refusal {
         )
     }
 
-    fn response(&self) -> HttpResponse {
-        let not_signed = match &self.not_signed {
+    fn response(&self, region: &str) -> HttpResponse {
+        let more = match &self.not_signed {
             Some(names) => format!("<HeadersNotSigned>{}</HeadersNotSigned>", escape(names)),
+            None if self.tells_region => format!("<Region>{}</Region>", escape(region)),
             None => String::new(),
         };
         let xml = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{not_signed}</Error>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{more}</Error>",
             self.code,
             escape(&self.message),
         );
@@ -154,7 +165,7 @@ fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> 
         }
         // The policy covers the fields of the form and no header.
         check_headers(headers, None)?;
-        return Ok(Passed::AsItIs);
+        return Ok(Passed::Form);
     }
     let query = parameters(request.uri().query().unwrap_or_default());
     let has = |wanted: &str| query.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -182,12 +193,15 @@ fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> 
         return Err(Refusal::bad("InvalidToken", "The provided token is malformed or otherwise invalid."));
     }
     check_headers(headers, Some(&signed))?;
-    if request.method() == Method::POST && query.iter().any(|(name, _)| name == "delete") {
+    let has = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
+    // Where an upload is completed they are the object's, not the body's.
+    if rewrite::has_xml(request.method(), request.uri()) && !has("uploadId") {
         return match digests::Expected::of(headers) {
             Ok(Some(expected)) => Ok(Passed::Digested(expected)),
-            Ok(None) => {
+            Ok(None) if has("delete") => {
                 Err(Refusal::bad("InvalidRequest", "Missing required header for this request: Content-MD5"))
             }
+            Ok(None) => Ok(Passed::AsItIs),
             Err(name) => {
                 Err(Refusal::bad("InvalidDigest", format!("The {name} you specified is not valid.")))
             }
@@ -219,14 +233,18 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// The parameters of a query string, decoded.
-fn parameters(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
+        .map(|(name, value)| (decoded(name), decoded(value)))
         .collect()
+}
+
+/// A name or value of a query string, decoded.
+pub(crate) fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// The names that an Authorization header says are signed.
@@ -253,6 +271,7 @@ fn signed_by_header(authorization: &str) -> Result<Vec<String>, Refusal> {
         return Err(malformed("it must name Credential, SignedHeaders and Signature, in this order."));
     };
     check_scope(credential).map_err(malformed)?;
+    check_region(credential).map_err(|why| Refusal { tells_region: true, ..malformed(&why) })?;
     Ok(names(signed))
 }
 
@@ -283,6 +302,7 @@ fn signed_by_query(query: &[(String, String)]) -> Result<Vec<String>, Refusal> {
         }
     }
     check_scope(credential).map_err(wrong)?;
+    check_region(credential).map_err(|why| Refusal { tells_region: true, ..wrong(&why) })?;
     Ok(names(signed))
 }
 
@@ -295,6 +315,17 @@ fn check_scope(credential: &str) -> Result<(), &'static str> {
         }
         _ => Err("the Credential must be of the form KEY/DATE/REGION/s3/aws4_request."),
     }
+}
+
+/// Any region is right that could be one. Of `US`, the default of old clients, S3
+/// says which one it is instead, and they try that.
+fn check_region(credential: &str) -> Result<(), String> {
+    let region = credential.split('/').nth(2).unwrap_or_default();
+    let could_be = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !region.is_empty() && region.bytes().all(could_be) {
+        return Ok(());
+    }
+    Err(format!("the region '{region}' is wrong"))
 }
 
 fn names(signed: &str) -> Vec<String> {
@@ -365,6 +396,7 @@ mod tests {
         match check(&request.body(()).expect("the request is well formed"), post_policy) {
             Ok(Passed::AsItIs) => "ok".to_owned(),
             Ok(Passed::Digested(_)) => "digested".to_owned(),
+            Ok(Passed::Form) => "form".to_owned(),
             Err(refusal) => match refusal.not_signed {
                 Some(names) => format!("{} {}: {names}", refusal.status.as_u16(), refusal.code),
                 None => format!("{} {}", refusal.status.as_u16(), refusal.code),
@@ -439,12 +471,19 @@ mod tests {
         case("POST", "delete", &[own, date], "400 InvalidRequest");
         case("POST", "delete=", &[own, date, ("content-md5", "no")], "400 InvalidDigest");
         case("POST", "delete", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "digested");
+        case("PUT", "tagging", &[own, date], "ok");
+        case("PUT", "tagging", &[own, date, ("content-md5", "no")], "400 InvalidDigest");
+        case("PUT", "tagging", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "digested");
+        case("POST", "uploadId=u", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "ok");
+        let old = plain.replace("us-east-1", "US");
+        case("GET", "", &[("authorization", &old), date], "400 AuthorizationHeaderMalformed");
+        case("GET", &url.replace("us-east-1", "US"), &[], "400 AuthorizationQueryParametersError");
     }
 
     #[test]
     fn a_form_with_a_policy_has_no_headers_of_s3() {
         let form = ("content-type", "multipart/form-data; boundary=b");
-        assert_eq!(asked("POST", "", &[form], true), "ok");
+        assert_eq!(asked("POST", "", &[form], true), "form");
         let meta = ("x-amz-meta-a", "1");
         assert_eq!(asked("POST", "", &[form, meta], true), "403 AccessDenied: x-amz-meta-a");
     }
@@ -455,11 +494,14 @@ mod tests {
             not_signed: Some("x-amz-a&b".into()),
             ..Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", "a < b")
         };
-        let bytes = refusal.response().into_body().bytes().unwrap_or_default();
+        let bytes = refusal.response("us-east-1").into_body().bytes().unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!(
             text.ends_with("<Error><Code>AccessDenied</Code><Message>a &lt; b</Message><HeadersNotSigned>x-amz-a&amp;b</HeadersNotSigned></Error>"),
             "{text}"
         );
+        let refusal = Refusal { tells_region: true, ..Refusal::bad("AuthorizationHeaderMalformed", "x") };
+        let bytes = refusal.response("us-east-1").into_body().bytes().unwrap_or_default();
+        assert!(String::from_utf8_lossy(&bytes).contains("<Region>us-east-1</Region>"));
     }
 }

@@ -6,21 +6,32 @@ mod complete;
 mod list;
 mod parts;
 mod read;
+mod subresources;
 mod uploads;
 mod write;
 
 use std::sync::Arc;
 
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::api::subresources::Missing;
 use crate::bucket::Bucket;
 use crate::error::{Fault, Outcome};
 use crate::events::EventName;
+use crate::form::Form;
 use crate::fsys;
+use crate::refused::no_lock;
 use crate::sidecar::Attributes;
 use crate::store::Inner;
 use crate::{events, tags};
+
+pub(crate) use list::encode;
+
+/// The id and name of the owner of everything.
+pub(crate) const OWNER: &str = "mediadex";
+/// The id of the only version that an object has.
+const NULL: &str = "null";
 
 /// The store as s3s sees it.
 #[derive(Debug, Clone)]
@@ -51,8 +62,9 @@ fn answer<T>(output: T) -> S3Result<S3Response<T>> {
 /// Buckets are not versioned: the only version there is has the id `null`.
 fn check_version(version: Option<&str>) -> Outcome<()> {
     match version {
-        None | Some("null") => Ok(()),
-        Some(_) => Err(Fault::invalid("Invalid version id specified: buckets are not versioned here")),
+        None | Some(NULL) => Ok(()),
+        Some("") => Err(Fault::invalid("Version id cannot be the empty string")),
+        Some(_) => Err(Fault::client(S3ErrorCode::NoSuchVersion, "The specified version does not exist.")),
     }
 }
 
@@ -134,20 +146,7 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
-        let prefix = req.input.prefix.unwrap_or_default();
-        let inner = Arc::clone(&self.0);
-        let buckets = blocking(move || {
-            let there = inner.all().into_iter().filter(|b| b.name.starts_with(&prefix) && b.root().is_ok());
-            Ok(there
-                .map(|b| s3s::dto::Bucket {
-                    bucket_region: Some(inner.options.region.clone()),
-                    creation_date: Some(fsys::timestamp(b.created)),
-                    name: Some(b.name.clone()),
-                })
-                .collect())
-        })
-        .await?;
-        answer(ListBucketsOutput { buckets: Some(buckets), owner: Some(owner()), ..Default::default() })
+        answer(self.buckets(req.input).await?)
     }
 
     async fn create_bucket(
@@ -170,7 +169,7 @@ impl S3 for Endpoint {
     }
 
     async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
-        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        self.there(&req.input.bucket).await?;
         answer(HeadBucketOutput { bucket_region: Some(self.0.options.region.clone()), ..Default::default() })
     }
 
@@ -178,7 +177,7 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<GetBucketLocationInput>,
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
-        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        self.there(&req.input.bucket).await?;
         let region = self.0.options.region.clone();
         // S3 calls its first region by no name.
         let named = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
@@ -189,7 +188,7 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-        self.on_bucket(&req.input.bucket, |_, bucket| bucket.root().map(drop)).await?;
+        self.there(&req.input.bucket).await?;
         answer(GetBucketVersioningOutput::default())
     }
 
@@ -260,8 +259,20 @@ impl S3 for Endpoint {
         self.attributes_of(req.input).await.map_err(Into::into)
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        self.put(req.input, &req.headers, req.trailing_headers).await.map_err(Into::into)
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let form = req.extensions.remove::<Form>();
+        if let Some(form) = &form {
+            form.complete(&mut req.input)?;
+        }
+        let mut response = self.put(req.input, &req.headers, req.trailing_headers).await?;
+        // s3s tells it itself where the upload was none by a form.
+        if form.is_some()
+            && let Some(ETag::Strong(etag)) = &response.output.e_tag
+            && let Ok(value) = http::HeaderValue::try_from(format!("\"{etag}\""))
+        {
+            response.headers.insert(http::header::ETAG, value);
+        }
+        Ok(response)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
@@ -368,8 +379,208 @@ impl S3 for Endpoint {
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
         Ok(S3Response::new(self.list_uploads(req.input).await?))
     }
+
+    async fn list_object_versions(
+        &self,
+        req: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        answer(self.list_versions(req.input).await?)
+    }
+
+    async fn get_bucket_acl(
+        &self,
+        req: S3Request<GetBucketAclInput>,
+    ) -> S3Result<S3Response<GetBucketAclOutput>> {
+        answer(self.bucket_acl(req.input).await?)
+    }
+
+    async fn put_bucket_acl(
+        &self,
+        req: S3Request<PutBucketAclInput>,
+    ) -> S3Result<S3Response<PutBucketAclOutput>> {
+        answer(self.set_bucket_acl(req.input).await?)
+    }
+
+    async fn get_object_acl(
+        &self,
+        req: S3Request<GetObjectAclInput>,
+    ) -> S3Result<S3Response<GetObjectAclOutput>> {
+        answer(self.object_acl(req.input).await?)
+    }
+
+    async fn put_object_acl(
+        &self,
+        req: S3Request<PutObjectAclInput>,
+    ) -> S3Result<S3Response<PutObjectAclOutput>> {
+        answer(self.set_object_acl(req.input).await?)
+    }
+
+    async fn get_bucket_policy(
+        &self,
+        req: S3Request<GetBucketPolicyInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyOutput>> {
+        self.none(&req.input.bucket, Missing::Policy).await
+    }
+
+    async fn get_bucket_policy_status(
+        &self,
+        req: S3Request<GetBucketPolicyStatusInput>,
+    ) -> S3Result<S3Response<GetBucketPolicyStatusOutput>> {
+        self.none(&req.input.bucket, Missing::Policy).await
+    }
+
+    async fn get_bucket_cors(
+        &self,
+        req: S3Request<GetBucketCorsInput>,
+    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+        self.none(&req.input.bucket, Missing::Cors).await
+    }
+
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        self.none(&req.input.bucket, Missing::Lifecycle).await
+    }
+
+    async fn get_bucket_tagging(
+        &self,
+        req: S3Request<GetBucketTaggingInput>,
+    ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+        self.none(&req.input.bucket, Missing::Tagging).await
+    }
+
+    async fn get_object_lock_configuration(
+        &self,
+        req: S3Request<GetObjectLockConfigurationInput>,
+    ) -> S3Result<S3Response<GetObjectLockConfigurationOutput>> {
+        self.none(&req.input.bucket, Missing::ObjectLock).await
+    }
+
+    async fn get_public_access_block(
+        &self,
+        req: S3Request<GetPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        self.none(&req.input.bucket, Missing::PublicAccessBlock).await
+    }
+
+    async fn get_bucket_website(
+        &self,
+        req: S3Request<GetBucketWebsiteInput>,
+    ) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
+        self.none(&req.input.bucket, Missing::Website).await
+    }
+
+    async fn get_bucket_encryption(
+        &self,
+        req: S3Request<GetBucketEncryptionInput>,
+    ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
+        self.none(&req.input.bucket, Missing::Encryption).await
+    }
+
+    async fn get_bucket_replication(
+        &self,
+        req: S3Request<GetBucketReplicationInput>,
+    ) -> S3Result<S3Response<GetBucketReplicationOutput>> {
+        self.none(&req.input.bucket, Missing::Replication).await
+    }
+
+    async fn get_bucket_ownership_controls(
+        &self,
+        req: S3Request<GetBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
+        self.none(&req.input.bucket, Missing::OwnershipControls).await
+    }
+
+    async fn get_bucket_logging(
+        &self,
+        req: S3Request<GetBucketLoggingInput>,
+    ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(GetBucketLoggingOutput::default())
+    }
+
+    async fn get_bucket_accelerate_configuration(
+        &self,
+        req: S3Request<GetBucketAccelerateConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketAccelerateConfigurationOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(GetBucketAccelerateConfigurationOutput::default())
+    }
+
+    async fn get_bucket_request_payment(
+        &self,
+        req: S3Request<GetBucketRequestPaymentInput>,
+    ) -> S3Result<S3Response<GetBucketRequestPaymentOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(GetBucketRequestPaymentOutput { payer: Some(Payer::from_static(Payer::BUCKET_OWNER)) })
+    }
+
+    async fn list_bucket_analytics_configurations(
+        &self,
+        req: S3Request<ListBucketAnalyticsConfigurationsInput>,
+    ) -> S3Result<S3Response<ListBucketAnalyticsConfigurationsOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(ListBucketAnalyticsConfigurationsOutput::default())
+    }
+
+    async fn list_bucket_metrics_configurations(
+        &self,
+        req: S3Request<ListBucketMetricsConfigurationsInput>,
+    ) -> S3Result<S3Response<ListBucketMetricsConfigurationsOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(ListBucketMetricsConfigurationsOutput::default())
+    }
+
+    async fn list_bucket_inventory_configurations(
+        &self,
+        req: S3Request<ListBucketInventoryConfigurationsInput>,
+    ) -> S3Result<S3Response<ListBucketInventoryConfigurationsOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(ListBucketInventoryConfigurationsOutput::default())
+    }
+
+    async fn list_bucket_intelligent_tiering_configurations(
+        &self,
+        req: S3Request<ListBucketIntelligentTieringConfigurationsInput>,
+    ) -> S3Result<S3Response<ListBucketIntelligentTieringConfigurationsOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(ListBucketIntelligentTieringConfigurationsOutput::default())
+    }
+
+    async fn get_object_retention(
+        &self,
+        req: S3Request<GetObjectRetentionInput>,
+    ) -> S3Result<S3Response<GetObjectRetentionOutput>> {
+        self.there(&req.input.bucket).await?;
+        Err(no_lock().into())
+    }
+
+    async fn get_object_legal_hold(
+        &self,
+        req: S3Request<GetObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
+        self.there(&req.input.bucket).await?;
+        Err(no_lock().into())
+    }
+
+    async fn put_object_retention(
+        &self,
+        req: S3Request<PutObjectRetentionInput>,
+    ) -> S3Result<S3Response<PutObjectRetentionOutput>> {
+        self.there(&req.input.bucket).await?;
+        Err(no_lock().into())
+    }
+
+    async fn put_object_legal_hold(
+        &self,
+        req: S3Request<PutObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<PutObjectLegalHoldOutput>> {
+        self.there(&req.input.bucket).await?;
+        Err(no_lock().into())
+    }
 }
 
 fn owner() -> Owner {
-    Owner { display_name: Some("mediadex".to_owned()), id: Some("mediadex".to_owned()) }
+    Owner { display_name: Some(OWNER.to_owned()), id: Some(OWNER.to_owned()) }
 }

@@ -44,6 +44,25 @@ pub(crate) fn section(range: Option<Range>, size: u64) -> Outcome<Section> {
     }
 }
 
+/// The range of a copy: its first and its last byte, both of them given.
+pub(crate) fn copied_range(text: &str) -> Outcome<Range> {
+    match Range::parse(text) {
+        Ok(range @ Range::Int { last: Some(_), .. }) => Ok(range),
+        _ => Err(Fault::invalid("The x-amz-copy-source-range value must be of the form bytes=first-last")),
+    }
+}
+
+/// The bytes that a copy is made of: other than for reading, all of the range must be there.
+pub(crate) fn copied_section(range: Option<Range>, size: u64) -> Outcome<Section> {
+    match range {
+        Some(Range::Int { last: Some(last), .. }) if last >= size => Err(Fault::client(
+            S3ErrorCode::InvalidRange,
+            format!("Range specified is not valid for source object of size: {size}"),
+        )),
+        range => section(range, size),
+    }
+}
+
 fn signed(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }

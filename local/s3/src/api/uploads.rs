@@ -7,7 +7,7 @@ use s3s::dto::*;
 use s3s::{S3Response, TrailingHeaders};
 
 use crate::api::list::{encode, is_url, max_keys};
-use crate::api::read::section;
+use crate::api::read::{copied_range, copied_section};
 use crate::api::write::{seek, source};
 use crate::api::{Endpoint, attributes, blocking, owner};
 use crate::checksums::{Algorithm, DEFAULT, Hashers, Plan, copy_hashed, fields, set_sums};
@@ -84,15 +84,7 @@ impl Endpoint {
             if_modified_since: input.copy_source_if_modified_since.take(),
             if_unmodified_since: input.copy_source_if_unmodified_since.take(),
         };
-        let range = input
-            .copy_source_range
-            .as_deref()
-            .map(|text| {
-                Range::parse(text).map_err(|_| {
-                    Fault::invalid("The x-amz-copy-source-range value must be of the form bytes=first-last")
-                })
-            })
-            .transpose()?;
+        let range = input.copy_source_range.as_deref().map(copied_range).transpose()?;
         let inner = Arc::clone(&self.0);
         let part = blocking(move || {
             let from = inner.bucket(&from_bucket)?;
@@ -101,7 +93,7 @@ impl Endpoint {
                 inner.start_part(&bucket, &input.key, &input.upload_id, input.part_number)?;
             let (mut file, object) = inner.open_object(&from, &from_key)?;
             conditions.check(&object.etag, object.stamp.modified(), true)?;
-            let section = section(range, object.stamp.size)?;
+            let section = copied_section(range, object.stamp.size)?;
             seek(&mut file, section.start)?;
             let plan = upload.attributes.plan;
             let algorithm = plan.map_or(DEFAULT, |plan| plan.algorithm);

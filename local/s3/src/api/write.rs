@@ -152,11 +152,12 @@ impl Endpoint {
 
     pub(crate) async fn delete(&self, input: DeleteObjectInput) -> Outcome<DeleteObjectOutput> {
         check_version(input.version_id.as_deref())?;
+        let version_id = input.version_id;
         let conditions = WriteConditions { if_match: input.if_match, if_none_match: None };
         let key = input.key;
         self.on_bucket(&input.bucket, move |inner, bucket| inner.delete_object(bucket, &key, &conditions))
             .await?;
-        Ok(DeleteObjectOutput::default())
+        Ok(DeleteObjectOutput { version_id, ..Default::default() })
     }
 
     pub(crate) async fn delete_many(&self, input: DeleteObjectsInput) -> Outcome<DeleteObjectsOutput> {
@@ -189,18 +190,21 @@ fn delete_each(
     for object in objects {
         let conditions =
             WriteConditions { if_match: object.e_tag.map(ETagCondition::ETag), if_none_match: None };
-        let outcome = check_version(object.version_id.as_deref())
+        let version_id = object.version_id.filter(|version| !version.is_empty());
+        let outcome = check_version(version_id.as_deref())
             .and_then(|()| inner.delete_object(bucket, &object.key, &conditions));
         match outcome {
             Ok(()) if quiet => {}
-            Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..Default::default() }),
+            Ok(()) => {
+                deleted.push(DeletedObject { key: Some(object.key), version_id, ..Default::default() });
+            }
             Err(fault) => {
                 let error = S3Error::from(fault);
                 errors.push(s3s::dto::Error {
                     code: Some(error.code().as_str().to_owned()),
                     key: Some(object.key),
                     message: error.message().map(str::to_owned),
-                    version_id: None,
+                    version_id,
                 });
             }
         }

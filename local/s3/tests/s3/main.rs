@@ -8,8 +8,10 @@
 )]
 
 mod attacks;
+mod bodies;
 mod checksums;
 mod folders;
+mod forms;
 mod harness;
 mod keys;
 mod listing;
@@ -20,6 +22,8 @@ mod parts;
 mod permissions;
 mod read_only;
 mod recovery;
+mod refusals;
 mod signer;
+mod subresources;
 mod unreadable;
 mod watching;

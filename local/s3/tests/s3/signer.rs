@@ -94,6 +94,31 @@ fn names(headers: &[(&str, &str)]) -> String {
     headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
 }
 
+/// Signs a request and sends it; answers as [`send`] does. The query is encoded and in order.
+pub(crate) async fn send_signed(
+    signer: &Signer,
+    method: &str,
+    (path, query): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, String) {
+    let payload = sha256(body);
+    let mut all = vec![
+        ("host", signer.host.as_str()),
+        ("x-amz-content-sha256", payload.as_str()),
+        ("x-amz-date", signer.time.as_str()),
+    ];
+    all.extend(headers);
+    all.sort_unstable();
+    let authorization = signer.authorization(method, path, query, &all, &payload);
+    let mut sent: Vec<(&str, &[u8])> = vec![("authorization", authorization.as_bytes())];
+    sent.extend(
+        all.iter().filter(|(name, _)| *name != "host").map(|(name, value)| (*name, value.as_bytes())),
+    );
+    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    send(signer.host.parse().unwrap(), method, &target, &sent, body).await
+}
+
 /// Sends a request as it is; answers the status and the text of the answer.
 pub(crate) async fn send(
     address: SocketAddr,
