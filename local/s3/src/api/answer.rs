@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use s3s::dto::StreamingBlob;
 use s3s::{Body, HttpResponse, S3Error};
 
@@ -44,8 +44,11 @@ impl Instead {
         Self(Arc::new(Mutex::new(Some(Content::Late(document)))))
     }
 
-    /// Puts it into a response that carries it.
+    /// Puts what a response carries into it.
     pub(crate) fn apply(response: &mut HttpResponse) {
+        if response.extensions_mut().remove::<Partial>().is_some() {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
         let Some(Self(content)) = response.extensions_mut().remove::<Self>() else { return };
         let content = content.lock().unwrap_or_else(PoisonError::into_inner).take();
         *response.body_mut() = match content {
@@ -57,6 +60,10 @@ impl Instead {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
 }
+
+/// Of a part of an object: s3s answers HEAD with 200 whatever it is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Partial;
 
 /// The declaration, blanks, and the document when it is there.
 fn beats(document: Late) -> impl Stream<Item = Result<Bytes, io::Error>> + Send + Sync {

@@ -10,6 +10,7 @@ use s3s::{S3ErrorCode, S3Response};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
+use crate::api::answer::Partial;
 use crate::api::parts::choose;
 use crate::api::{Endpoint, check_version};
 use crate::conditions::ReadConditions;
@@ -217,7 +218,7 @@ impl Endpoint {
             chosen.sums.put(Some(chosen.sum_type), &mut response.headers);
         }
         if is_partial {
-            response.status = Some(http::StatusCode::PARTIAL_CONTENT);
+            response.extensions.insert(Partial);
         }
         Ok((response, tags))
     }

@@ -46,6 +46,26 @@ async fn complete(
     request.multipart_upload(parts.clone()).send().await
 }
 
+/// Notes the status of an answer.
+#[derive(Debug)]
+struct StatusOf(std::sync::Arc<std::sync::atomic::AtomicU16>);
+
+impl aws_sdk_s3::config::Intercept for StatusOf {
+    fn name(&self) -> &'static str {
+        "StatusOf"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef<'_>,
+        _: &aws_sdk_s3::config::RuntimeComponents,
+        _: &mut aws_sdk_s3::config::ConfigBag,
+    ) -> Result<(), aws_sdk_s3::error::BoxError> {
+        self.0.store(context.response().status().as_u16(), std::sync::atomic::Ordering::SeqCst);
+        Ok(())
+    }
+}
+
 fn three() -> Vec<(i32, Vec<u8>)> {
     vec![(1, vec![1; PART]), (5, vec![5; PART + 1]), (9, b"end".to_vec())]
 }
@@ -76,6 +96,11 @@ async fn an_object_is_read_by_its_parts() {
         assert!(got.body.collect().await.unwrap().to_vec() == bytes);
         start += bytes.len();
     }
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(0));
+    let status = StatusOf(std::sync::Arc::clone(&seen));
+    let head_of_part = s.client.head_object().bucket("folder").key("big").part_number(2).customize();
+    head_of_part.interceptor(status).send().await.unwrap();
+    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 206);
     assert_eq!(code(get(4).await), ("InvalidPartNumber".to_owned(), 416));
     assert_eq!(code(head(4).await).1, 416);
     assert_eq!(code(get(0).await).0, "InvalidArgument");
