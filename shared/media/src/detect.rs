@@ -335,9 +335,13 @@ fn tga(ctx: &Ctx<'_>, head: &[u8]) -> Option<Kind> {
     };
     let sides = le16(head, 12)? > 0 && le16(head, 14)? > 0;
     let size = ctx.src.size();
-    let marked = size.checked_sub(18).and_then(|at| ctx.src.peek(at, 18)) == Some(b"TRUEVISION-XFILE.\0");
+    if !fields || !sides {
+        return None;
+    }
+    // Few files that are none begin so: the mark is worth a read.
+    let marked = size.checked_sub(18).and_then(|at| ctx.src.near(at, 18)) == Some(b"TRUEVISION-XFILE.\0");
     let named = || ctx.name.rsplit_once('.').is_some_and(|(_, e)| e.eq_ignore_ascii_case("tga"));
-    (fields && sides && (marked || named())).then_some(TGA)
+    (marked || named()).then_some(TGA)
 }
 
 fn refine_mark(kind: Kind, head: &[u8]) -> Kind {
@@ -533,12 +537,11 @@ fn is_plausible(mime: &str, extension: &str, head: &[u8], name: &str, size: u64)
     match mime {
         // Day, a header of 32 bytes a column, and rows that fill the file.
         "application/x-dbf" => {
-            let (Some([month @ 1..=12, day @ 1..=31]), Some(rows)) = (head.get(2..4), le32(head, 4)) else {
+            let (Some([1..=12, 1..=31]), Some(rows)) = (head.get(2..4), le32(head, 4)) else {
                 return false;
             };
             let (Some(lead), Some(row)) = (le16(head, 8), le16(head, 10)) else { return false };
             let len = u64::from(lead) + u64::from(rows) * u64::from(row);
-            let _ = (month, day);
             lead >= 65 && row > 1 && len <= size.saturating_add(1) && (named || len + 2 >= size)
         }
         "image/x-sgi" => {

@@ -114,6 +114,9 @@ pub const HEAD_BYTES: u64 = 64 * 1024;
 /// An object up to this size is read whole as soon as its head does not do.
 pub const WHOLE_BYTES: u64 = 1024 * 1024;
 
+/// Most keywords kept of an object.
+pub(crate) const MAX_KEYWORDS: usize = 256;
+
 /// One pass: detect, then run the family's readers.
 pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
     if !ctx.features.reads_object() || ctx.src.held_from(0).is_empty() {
@@ -167,8 +170,12 @@ fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
     }
 }
 
-/// Says which texts were cut at the limit.
+/// Says which texts were cut at the limit, and keeps as many keywords as are kept.
 fn note_cut_texts(ctx: &mut Ctx<'_>) {
+    if ctx.meta.keywords.len() > MAX_KEYWORDS {
+        ctx.meta.keywords.truncate(MAX_KEYWORDS);
+        ctx.problem(ProblemKind::Limit, "Keywords", format!("the first {MAX_KEYWORDS} are kept"));
+    }
     let m = &ctx.meta;
     let texts = [
         ("Title", &m.title),

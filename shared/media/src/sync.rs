@@ -48,14 +48,16 @@ fn loas_len(b: &[u8]) -> Option<usize> {
 /// Frames that follow one another from `start` on, and whether they reach the end.
 fn chain(b: &[u8], start: usize, len: Length, most: usize) -> (usize, bool) {
     // What makes a stream does not change within it: layer, rate.
-    let kept = |b: &[u8]| Some((b.first()? & 0xff, b.get(1)? & 0xfe, b.get(2)? & 0x0c));
+    let kept = |b: &[u8]| match *b {
+        [0xff, second, third, ..] => Some((second & 0xfe, third & 0x0c)),
+        // The other formats' marks are longer, and nothing beside them is fixed.
+        _ => None,
+    };
     let first = b.get(start..).and_then(kept);
-    let whole =
-        |f: Length| f as usize == loas_len as Length as usize || f as usize == ac3_len as Length as usize;
     let (mut at, mut count) = (start, 0);
     while count < most {
         let Some(rest) = b.get(at..).filter(|rest| rest.len() >= 8) else { return (count, true) };
-        if !whole(len) && kept(rest) != first {
+        if kept(rest) != first {
             return (count, false);
         }
         let Some(n) = len(rest) else { return (count, false) };
@@ -77,8 +79,7 @@ pub(crate) fn sound(head: &[u8], whole: bool, place: Place) -> Option<Kind> {
     };
     let window = head.get(..head.len().min(end)).unwrap_or_default();
     for (at, b) in window.iter().enumerate() {
-        for (mark, len, kind) in formats.iter().filter(|(mark, ..)| mark == b) {
-            let _ = mark;
+        for (_, len, kind) in formats.iter().filter(|(mark, ..)| mark == b) {
             let (count, ended) = chain(head, at, *len, many);
             let counted = kind.format == "mp3" && place == Place::Start && counts_frames(head);
             if count >= many || (ended && count >= few && (whole || place == Place::Start)) || counted {
@@ -106,7 +107,6 @@ pub(crate) fn is_transport_stream(head: &[u8]) -> bool {
             n += 1;
             good &= *b == 0x47;
         }
-        // Not scrambled in a way that does not exist, and with something inside.
         good && n >= 3
     };
     synced(0, 188) || synced(4, 192)

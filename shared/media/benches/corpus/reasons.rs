@@ -7,6 +7,9 @@ pub(crate) fn of(path: &str, field: &str) -> Option<&'static str> {
 
 /// End of the path, field, reason.
 const REASONS: &[(&str, &str, &str)] = &[
+    ("monkeysaudio.ape", "artist", "several values: all are kept, joined by ';'; ffprobe shows the first"),
+    ("apev2-no-header.sv7.mpc", "bit rate", "ffprobe counts the last frame as a whole one"),
+    ("apev2.sv7.mpc", "bit rate", "ffprobe counts the last frame as a whole one"),
     ("amr/sample_wb.amr", "duration", "ffprobe guesses from the mean bit rate; ours counts the frames"),
     ("amr/sample_wb.amr", "bit rate", "follows from the duration"),
     (

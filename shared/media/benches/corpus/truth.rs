@@ -155,9 +155,15 @@ impl Comparison<'_> {
             }
             self.check("date", agrees, &Value::from(date), ours);
         }
+        if self.t["gps_exif"] == true {
+            self.gps();
+        }
+    }
+
+    fn gps(&mut self) {
         let gps = self.t["gps"].clone();
-        if self.t["gps_exif"] == true && !gps.is_null() {
-            let ours = m["LatLong"].as_str().unwrap_or("").to_owned();
+        if !gps.is_null() {
+            let ours = self.m["LatLong"].as_str().unwrap_or("").to_owned();
             let parts: Vec<f64> = ours.split(',').filter_map(|p| p.parse().ok()).collect();
             let near = |i: usize, key: &str| {
                 parts.get(i).zip(gps[key].as_f64()).is_some_and(|(a, b)| (a - b).abs() < 1e-5)
@@ -166,8 +172,26 @@ impl Comparison<'_> {
         }
     }
 
+    /// Creation date of a film: its header has UTC; where the file also names the local time
+    /// and its zone, ours is that, and the same moment.
+    fn film_date(&mut self) {
+        let date = self.t["create_date"].as_str().unwrap_or("").to_owned();
+        if date.len() < 19 || date.starts_with("0000") {
+            return;
+        }
+        let ours = self.m["ProduceTime"].as_str().unwrap_or("").to_owned();
+        let (want, got) = (minutes(&date), minutes(&ours));
+        // Phones write the header when the recording ends.
+        let agrees = want.zip(got).is_some_and(|(a, b)| (a - b).abs() <= 5);
+        self.check("date", agrees, &Value::from(date), ours);
+    }
+
     fn video(&mut self) {
         let m = self.m.clone();
+        self.film_date();
+        self.text("make", "make", &m["EXIF"]["Make"]);
+        self.text("model", "model", &m["EXIF"]["Model"]);
+        self.gps();
         let (video, audio) = (&m["VideoStreams"][0], &m["AudioStreams"][0]);
         // ffprobe writes 0 where it found no picture.
         for (field, ours) in [("width", "VideoWidth"), ("height", "VideoHeight")] {
@@ -244,4 +268,19 @@ impl Comparison<'_> {
             self.check("duration", agrees, &truth, ours.to_string());
         }
     }
+}
+
+/// Minutes in UTC since some day, of `2021:04:11 15:47:53` or RFC 3339.
+fn minutes(date: &str) -> Option<i64> {
+    let part = |range: std::ops::Range<usize>| date.get(range)?.parse::<i64>().ok();
+    let (year, month, day, hour, minute) =
+        (part(0..4)?, part(5..7)?, part(8..10)?, part(11..13)?, part(14..16)?);
+    let (y, m) = if month <= 2 { (year - 1, month + 12) } else { (year, month) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * (m - 3) + 2) / 5 + day;
+    let zone = match (date.get(19..20), part(20..22), part(23..25)) {
+        (Some("+"), Some(h), Some(m)) => h * 60 + m,
+        (Some("-"), Some(h), Some(m)) => -(h * 60 + m),
+        _ => 0,
+    };
+    Some(days * 1440 + hour * 60 + minute - zone)
 }

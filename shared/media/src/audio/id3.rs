@@ -135,11 +135,15 @@ fn frames(
         at = frame.at.saturating_add(size);
         // A frame longer than its tag is damage, and what it would hold is anything.
         if at > end {
+            if id.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+                ctx.stopped("id3", Stop::Malformed("a frame is longer than its tag"));
+            }
             break;
         }
         match take(src, &frame, version, texts) {
             Err(Stop::Missing) => missing = true,
-            Err(_) | Ok(()) => {}
+            Err(stop) => ctx.stopped("id3", stop),
+            Ok(()) => {}
         }
     }
     if missing { Err(Stop::Missing) } else { Ok(()) }

@@ -81,10 +81,14 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         }
     }
     // Headers beyond the head (pictures in comments): read on, a little at a time.
-    if (stopped || at >= held.len()) && !streams.iter().all(Logical::complete) && (held.len() as u64) < size {
+    // A page's header takes up to 282 bytes: a shorter rest may be one that is not whole.
+    if (stopped || at + 282 > held.len())
+        && !streams.iter().all(Logical::complete)
+        && (held.len() as u64) < size
+    {
         let from = held.len() as u64;
         if from < MAX_PACKET as u64 {
-            src.note_missing(from..(from + 256 * 1024).min(size));
+            src.note_missing(from..(from + from.clamp(256 * 1024, 1024 * 1024)).min(size));
         } else {
             ctx.stopped("comments", Stop::Limit("longer than is read of a header"));
         }

@@ -35,7 +35,11 @@ pub(crate) fn html(ctx: &mut Ctx<'_>) -> Parse {
             "author" | "dc.creator" => m.authors.push(content),
             "description" | "dc.description" => m.description = Some(content),
             "keywords" => {
-                m.keywords = content.split(',').filter_map(|k| text::clean(k, 256)).take(64).collect()
+                m.keywords = content
+                    .split(',')
+                    .filter_map(|k| text::clean(k, 256))
+                    .take(crate::MAX_KEYWORDS + 1)
+                    .collect()
             }
             "copyright" | "dc.rights" => m.copyright = Some(content),
             "og:title" | "dc.title" if m.title.is_none() => m.title = Some(content),
@@ -119,7 +123,9 @@ pub(crate) fn rtf(ctx: &mut Ctx<'_>) -> Parse {
     m.authors = author.into_iter().collect();
     m.description = comment.or(subject);
     m.keywords = keywords
-        .map(|k| k.split([',', ';']).filter_map(|w| text::clean(w, 256)).take(64).collect())
+        .map(|k| {
+            k.split([',', ';']).filter_map(|w| text::clean(w, 256)).take(crate::MAX_KEYWORDS + 1).collect()
+        })
         .unwrap_or_default();
     Ok(())
 }

@@ -138,7 +138,9 @@ fn classify(ctx: &mut Ctx<'_>, streams: &[Stream]) {
     } else if has("__properties_version1.0") {
         ("msg", "application/vnd.ms-outlook", MediaType::Document)
     } else if has("EncryptedPackage") {
-        ("ooxml-encrypted", "application/x-tika-ooxml-protected", MediaType::Document)
+        // What is inside cannot be seen without the password.
+        let mime = super::package::encrypted_type(ctx.name).unwrap_or("application/x-tika-ooxml-protected");
+        ("ooxml-encrypted", mime, MediaType::Document)
     } else {
         ("ole", "application/x-ole-storage", MediaType::Other)
     };
@@ -334,7 +336,11 @@ fn properties(ctx: &mut Ctx<'_>, b: &[u8], document: bool) -> Parse {
             (false, 4) => m.authors = text_at(at).into_iter().collect(),
             (false, 5) => {
                 let words = text_at(at).unwrap_or_default();
-                m.keywords = words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64).collect();
+                m.keywords = words
+                    .split([',', ';'])
+                    .filter_map(|k| text::clean(k, 256))
+                    .take(crate::MAX_KEYWORDS + 1)
+                    .collect();
             }
             (false, 6) => m.description = text_at(at).or_else(|| m.description.take()),
             (false, 12) if le32(section, at) == Some(64) => {

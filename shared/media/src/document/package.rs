@@ -133,6 +133,8 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
     let found = found.or_else(|| kinds.iter().find(|(_, plain, _)| main.as_deref() == Some(plain.0)));
     if office && let Some((_, plain, with_macros)) = found {
         let (format, mime) = if macros { *with_macros } else { *plain };
+        // Templates, shows and books without a macro of their own: the name refines.
+        let (format, mime) = by_extension(ctx.name, plain.0).unwrap_or((format, mime));
         document(ctx, format, mime);
     } else if let Some((format, mime)) = stated(archive)? {
         document(ctx, format, mime);
@@ -146,6 +148,39 @@ fn classify(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
         ctx.refine("kmz", "application/vnd.google-earth.kmz");
     }
     Ok(())
+}
+
+/// Office formats that a name's extension tells apart: the extension, the format whose kin
+/// it is, the format to read it as, the type.
+const BY_EXTENSION: &[(&str, &str, &str, &str)] = &[
+    ("docx", "docx", "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ("docm", "docx", "docm", "application/vnd.ms-word.document.macroEnabled.12"),
+    ("dotx", "docx", "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.template"),
+    ("dotm", "docx", "docm", "application/vnd.ms-word.template.macroEnabled.12"),
+    ("xlsx", "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("xlsm", "xlsx", "xlsm", "application/vnd.ms-excel.sheet.macroEnabled.12"),
+    ("xlsb", "xlsx", "xlsx", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
+    ("xltx", "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.template"),
+    ("xltm", "xlsx", "xlsm", "application/vnd.ms-excel.template.macroEnabled.12"),
+    ("pptx", "pptx", "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+    ("pptm", "pptx", "pptm", "application/vnd.ms-powerpoint.presentation.macroEnabled.12"),
+    ("ppsx", "pptx", "pptx", "application/vnd.openxmlformats-officedocument.presentationml.slideshow"),
+    ("ppsm", "pptx", "pptm", "application/vnd.ms-powerpoint.slideshow.macroEnabled.12"),
+    ("potx", "pptx", "pptx", "application/vnd.openxmlformats-officedocument.presentationml.template"),
+];
+
+/// Format and type that the name's extension gives a package of that kin. A plain extension
+/// says nothing: macros in it count.
+fn by_extension(name: &str, kin: &str) -> Option<Named> {
+    let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
+    let found = BY_EXTENSION.iter().find(|(e, of, ..)| *e == extension && *of == kin && *e != kin)?;
+    Some((found.2, found.3))
+}
+
+/// The type of an encrypted office package, which only the name tells.
+pub(crate) fn encrypted_type(name: &str) -> Option<&'static str> {
+    let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
+    BY_EXTENSION.iter().find(|(e, ..)| *e == extension).map(|(.., mime)| *mime)
 }
 
 /// What the types of an office package call its main part, where no usual folder tells.
@@ -216,7 +251,7 @@ fn texts<'t>(doc: &'t Tree<'_>, ns: Option<&str>, name: &str) -> Vec<&'t str> {
     doc.elements()
         .filter(|e| e.name() == name && ns.is_none_or(|ns| e.namespace() == ns))
         .filter_map(Element::text)
-        .take(64)
+        .take(crate::MAX_KEYWORDS + 1)
         .collect()
 }
 
@@ -236,7 +271,7 @@ fn made(ctx: &mut Ctx<'_>, value: Option<String>) {
 }
 
 fn words(value: &str) -> Vec<String> {
-    value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64).collect()
+    value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(crate::MAX_KEYWORDS + 1).collect()
 }
 
 fn core(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
@@ -270,7 +305,11 @@ fn odf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     ctx.meta.description =
         first(ctx, doc, Some(DC), "description").or_else(|| first(ctx, doc, Some(DC), "subject"));
     ctx.meta.language = first(ctx, doc, Some(DC), "language");
-    ctx.meta.keywords = people(ctx, doc, None, "keyword").iter().flat_map(|k| words(k)).take(64).collect();
+    ctx.meta.keywords = people(ctx, doc, None, "keyword")
+        .iter()
+        .flat_map(|k| words(k))
+        .take(crate::MAX_KEYWORDS + 1)
+        .collect();
     let created = first(ctx, doc, None, "creation-date").or_else(|| first(ctx, doc, Some(DC), "date"));
     made(ctx, created);
     let statistic = doc.find("document-statistic");
@@ -318,7 +357,10 @@ fn opf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
     let all = |name: &str| -> Vec<String> {
         let is_dc = |e: &Element<'_, '_>| e.namespace().starts_with("http://purl.org/dc/");
         let found = doc.elements().filter(|e| e.name() == name && is_dc(e));
-        found.filter_map(|e| text::clean(e.text()?, ctx.limits.max_text)).take(64).collect()
+        found
+            .filter_map(|e| text::clean(e.text()?, ctx.limits.max_text))
+            .take(crate::MAX_KEYWORDS + 1)
+            .collect()
     };
     let (titles, authors, languages) = (all("title"), all("creator"), all("language"));
     let (subjects, descriptions, rights, dates) =

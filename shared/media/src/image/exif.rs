@@ -7,11 +7,12 @@
 
 use ::exif::{Context, Tag};
 
+use crate::MAX_KEYWORDS;
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::ctx::Ctx;
 use crate::extraction::ProblemKind;
 use crate::image::xmp::coordinate;
-use crate::image::{Facts, MAX_KEYWORDS, is_default_caption};
+use crate::image::{Facts, is_default_caption};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;

@@ -1,7 +1,6 @@
 //! What an image's EXIF, XMP and IPTC say, before precedence is decided.
 
 use crate::ctx::Ctx;
-use crate::extraction::ProblemKind;
 use crate::metadata::{ExifMap, Metadata};
 use crate::text;
 use crate::time::{Stamp, format_offset, offset_from_utc, parse_offset};
@@ -48,9 +47,6 @@ pub(crate) struct Facts {
     /// Directories of the EXIF block that were read.
     pub(crate) directories: std::collections::BTreeSet<u64>,
 }
-
-/// Most keywords kept.
-pub(crate) const MAX_KEYWORDS: usize = 256;
 
 /// Whether a caption is one that cameras write into every picture.
 pub(crate) fn is_default_caption(text: &str) -> bool {
@@ -180,10 +176,6 @@ impl Facts {
         }
         let mut seen = std::collections::BTreeSet::new();
         self.keywords.retain(|k| seen.insert(k.clone()));
-        if self.keywords.len() > MAX_KEYWORDS {
-            ctx.problem(ProblemKind::Limit, "Keywords", format!("the first {MAX_KEYWORDS} are kept"));
-            self.keywords.truncate(MAX_KEYWORDS);
-        }
         if ctx.meta.keywords.is_empty() {
             ctx.meta.keywords = self.keywords;
         }

@@ -12,6 +12,9 @@ const MAX_META: u64 = 4 * 1024 * 1024;
 /// Most items and properties looked at.
 const MAX_ITEMS: u32 = 65_536;
 
+/// Most pieces of one item.
+const MAX_EXTENTS: usize = 64;
+
 struct Item {
     id: u32,
     kind: [u8; 4],
@@ -143,7 +146,10 @@ fn with_item(
         }
         many => {
             let mut bytes = Vec::new();
-            for view in many.iter().take(64) {
+            if many.len() > MAX_EXTENTS {
+                return Err(Stop::Limit("item in more pieces than are read"));
+            }
+            for view in many {
                 if bytes.len() as u64 + view.len() > MAX_META {
                     return Err(Stop::Limit("item over 4 MiB"));
                 }
@@ -226,7 +232,10 @@ fn item_places(view: View<'_>) -> Parse<Vec<Place>> {
                 let _index = number(index_size)?;
                 let offset = number(offset_size)?;
                 let length = number(length_size)?;
-                place.extents.push((base.checked_add(offset)?, length));
+                // More than are read need not be kept.
+                if place.extents.len() <= MAX_EXTENTS {
+                    place.extents.push((base.checked_add(offset)?, length));
+                }
             }
             Some(place)
         };

@@ -1,8 +1,9 @@
 //! Photoshop image resources (8BIM) and the IPTC record in them.
 
+use crate::MAX_KEYWORDS;
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
-use crate::image::{Facts, MAX_KEYWORDS, exif, xmp};
+use crate::image::{Facts, exif, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;

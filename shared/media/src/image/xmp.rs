@@ -1,9 +1,10 @@
 //! XMP packets (RDF in XML).
 
+use crate::MAX_KEYWORDS;
 use crate::bytes::{View, find};
 use crate::ctx::Ctx;
 use crate::extraction::ProblemKind;
-use crate::image::{Facts, MAX_KEYWORDS};
+use crate::image::Facts;
 use crate::source::Parse;
 use crate::text;
 use crate::time::{Stamp, parse_offset};

@@ -197,6 +197,8 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
         b"MAC3" => "mace3",
         b"MAC6" => "mace6",
         b"lpcm" => match (flags & 1 != 0, flags & 2 != 0, bits) {
+            (true, true, 64) => "pcm_f64be",
+            (true, false, 64) => "pcm_f64le",
             (true, true, 32) => "pcm_f32be",
             (true, false, 32) => "pcm_f32le",
             (_, true, 24) => "pcm_s24be",
@@ -231,6 +233,12 @@ pub(super) fn audio_entry(entry: Box4<'_>) -> Parse<AudioStream> {
                 if let (Some(c), Some(r)) = (h.get(13), be32(h, 24)) {
                     channels = u32::from(*c);
                     rate = r;
+                }
+            }
+            b"dmlp" => {
+                let sync = [&[0xf8, 0x72, 0x6f, 0xba][..], b.body.upto(0, 4)?].concat();
+                if let Some((r, c)) = super::elementary::truehd_sync(&sync) {
+                    (rate, channels) = (r, c);
                 }
             }
             b"dac3" => {

@@ -187,7 +187,9 @@ fn assign(ctx: &mut Ctx<'_>, name: &[u8], value: String) {
             return;
         }
         b"key" => {
-            m.keywords.extend(value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(64));
+            m.keywords.extend(
+                value.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(crate::MAX_KEYWORDS + 1),
+            );
             return;
         }
         b"day" => {

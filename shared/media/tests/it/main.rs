@@ -15,6 +15,7 @@ mod mutator;
 mod ranges;
 mod rare;
 mod samples;
+mod system;
 
 use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};
 

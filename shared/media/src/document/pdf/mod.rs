@@ -8,11 +8,12 @@ mod filter;
 mod object;
 mod rebuild;
 
+use crate::MAX_KEYWORDS;
 use crate::ctx::Ctx;
 use crate::document::pdf::file::Pdf;
 use crate::document::pdf::object::Object;
 use crate::extraction::ProblemKind;
-use crate::image::{MAX_KEYWORDS, xmp};
+use crate::image::xmp;
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
@@ -125,7 +126,7 @@ fn write(ctx: &mut Ctx<'_>, found: Found) {
     m.description = shown(found.subject).or(packet.description);
     m.keywords = match shown(found.keywords) {
         Some(words) => {
-            words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(MAX_KEYWORDS).collect()
+            words.split([',', ';']).filter_map(|k| text::clean(k, 256)).take(MAX_KEYWORDS + 1).collect()
         }
         None => packet.keywords,
     };
