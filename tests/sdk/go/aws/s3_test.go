@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,14 @@ func must[T any](t *testing.T) func(T, error) T {
 		}
 		return value
 	}
+}
+
+// large is how many bytes a large object has; by hand, MEDIADEX_TOOLS_LARGE=200000000.
+func large(t *testing.T) int {
+	if named := os.Getenv("MEDIADEX_TOOLS_LARGE"); named != "" {
+		return must[int](t)(strconv.Atoi(named))
+	}
+	return 20_000_000
 }
 
 func content(size int) []byte {
@@ -216,7 +225,7 @@ func TestChecksumsAreKeptAndCompared(t *testing.T) {
 
 func TestTheTransferManagerMovesALargeObject(t *testing.T) {
 	space := newSpace(t)
-	body := content(20*megabyte + 7)
+	body := content(large(t) + 7)
 	for _, kind := range []managed.GetObjectType{managed.GetObjectParts, managed.GetObjectRanges} {
 		manager := transfermanager.New(space.s3, func(options *transfermanager.Options) { options.GetObjectType = kind })
 		must[*transfermanager.UploadObjectOutput](t)(manager.UploadObject(ctx, &transfermanager.UploadObjectInput{
@@ -251,7 +260,7 @@ func TestTheTransferManagerCopiesAFolderThereAndBack(t *testing.T) {
 		}
 		body := []byte(key)
 		if key == "large" {
-			body = content(20 * megabyte)
+			body = content(large(t))
 		}
 		if err := os.WriteFile(file, body, 0o644); err != nil {
 			t.Fatal(err)

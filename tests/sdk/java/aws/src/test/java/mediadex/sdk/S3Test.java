@@ -48,6 +48,9 @@ import software.amazon.awssdk.transfer.s3.S3TransferManager;
 /** AWS's SDK for Java, version 2, with its transfer manager and its multipart client. */
 class S3Test {
     private static final int MEGABYTE = 1024 * 1024;
+    /** By hand, MEDIADEX_TOOLS_LARGE=200000000. */
+    private static final int LARGE =
+            Integer.parseInt(System.getenv().getOrDefault("MEDIADEX_TOOLS_LARGE", "20000000"));
     private static final List<String> ODD_KEYS = List.of(
             "two words.txt",
             " leading and trailing ",
@@ -199,7 +202,7 @@ class S3Test {
     @Test
     void theMultipartClientWritesAndReadsALargeObject() throws Exception {
         Space space = new Space();
-        byte[] content = bytes(20 * MEGABYTE + 7);
+        byte[] content = bytes(LARGE + 7);
         multipart
                 .putObject(
                         request -> request.bucket(space.bucket).key("large").checksumAlgorithm("CRC32"),
@@ -218,7 +221,7 @@ class S3Test {
                         .destinationKey("copy"))
                 .join();
         space.isIndexed(Set.of("large", "copy"));
-        assertEquals(20 * MEGABYTE + 7, s3.headObject(request -> request.bucket(space.bucket).key("copy"))
+        assertEquals(LARGE + 7, s3.headObject(request -> request.bucket(space.bucket).key("copy"))
                 .contentLength());
     }
 
@@ -257,7 +260,7 @@ class S3Test {
                 keys.add(key);
             }
         }
-        Files.write(folder.resolve("large"), bytes(20 * MEGABYTE));
+        Files.write(folder.resolve("large"), bytes(LARGE));
         keys.add("large");
         var up = transfers.uploadDirectory(
                 request -> request.bucket(space.bucket).source(folder)).completionFuture().join();

@@ -54,6 +54,15 @@ final class Imm extends Client {
 
     /** Calls an operation that this version of the SDK has no method for, as its methods do. */
     Map<?, ?> call(String action, Map<String, String> query) throws Exception {
+        return call(action, new OpenApiRequest().setQuery(query));
+    }
+
+    /** The same with the parameters in the body. */
+    Map<?, ?> form(String action, Map<String, String> form) throws Exception {
+        return call(action, new OpenApiRequest().setBody(form));
+    }
+
+    private Map<?, ?> call(String action, OpenApiRequest request) throws Exception {
         Params params = new Params()
                 .setAction(action)
                 .setVersion("2020-09-30")
@@ -64,7 +73,7 @@ final class Imm extends Client {
                 .setStyle("RPC")
                 .setReqBodyType("formData")
                 .setBodyType("json");
-        Map<String, ?> reply = callApi(params, new OpenApiRequest().setQuery(query), new RuntimeOptions());
+        Map<String, ?> reply = callApi(params, request, new RuntimeOptions());
         return (Map<?, ?>) reply.get("body");
     }
 

@@ -378,6 +378,7 @@ class ImmTest {
         TeaException error = Imm.refusal(
                 () -> client.createProject(new CreateProjectRequest().setProjectName("never")), 403, "NoPermission");
         assertTrue(error.getMessage().contains("imm:CreateProject"), error.getMessage());
+        assertEquals("imm:CreateProject", error.getAccessDeniedDetail().get("AuthAction"));
     }
 
     @Test
@@ -395,5 +396,72 @@ class ImmTest {
                 "ResourceAlreadyExists");
         Imm.refusal(() -> imm.simpleQuery(space.query().setQuery(where("Nonsense", "eq", "1"))), 400, "InvalidArgument");
         Imm.refusal(() -> imm.simpleQuery(space.query().setDatasetName("none")), 404, "ResourceNotFound");
+    }
+
+    /** The SDK neither retries nor shows a header that says when to come again. */
+    @Test
+    void aPlainLoopOfOneThreadIsNotRefused() throws Exception {
+        Space space = Space.make("loop");
+        GetProjectRequest get = new GetProjectRequest().setProjectName(space.project);
+        for (int index = 0; index < 400; index++) {
+            imm.getProject(get);
+        }
+    }
+
+    @Test
+    void whyABindingWasStoppedIsInTheMemberThatTheModelHas() throws Exception {
+        Space space = Space.make("detail");
+        space.bind();
+        imm.call(
+                "StopBinding",
+                Map.of(
+                        "ProjectName", space.project,
+                        "DatasetName", "files",
+                        "URI", space.bucketUri(),
+                        "Reason", "a pause"));
+        assertEquals("a pause", space.binding().getDetail());
+    }
+
+    @Test
+    void aBodyThatIsTooLargeIsToldInTheApisOwnShape() throws Exception {
+        Space space = Space.make("large");
+        String label = "l".repeat(100_000);
+        List<InputFile> files = new ArrayList<>();
+        for (int index = 0; index < 100; index++) {
+            files.add(new InputFile().setURI(space.uri("f" + index)).setCustomLabels(Map.of("label", label)));
+        }
+        // The SDK writes parameters into the address, and a form into the body.
+        String text = new com.google.gson.Gson().toJson(files);
+        Imm.refusal(
+                () -> imm.form(
+                        "BatchIndexFileMeta",
+                        Map.of("ProjectName", space.project, "DatasetName", "files", "Files", text)),
+                413,
+                "RequestTooLarge");
+    }
+
+    static List<String> operationsThatAreNotThere() throws Exception {
+        TreeSet<String> operations = new TreeSet<>();
+        for (var method : com.aliyun.imm20200930.Client.class.getDeclaredMethods()) {
+            String name = method.getName();
+            if (method.getParameterCount() == 1 && method.getReturnType().getSimpleName().endsWith("Response")) {
+                operations.add(name.substring(0, 1).toUpperCase() + name.substring(1));
+            }
+        }
+        for (String path : Cloud.shared().paths()) {
+            operations.remove(path.substring("/api/".length()));
+        }
+        return List.copyOf(operations);
+    }
+
+    /** They do not look like misspelt actions, which have an error of their own. */
+    @Test
+    void anOperationThatIsNotThereIsNamed() throws Exception {
+        assertTrue(operationsThatAreNotThere().size() > 60);
+        for (String operation : operationsThatAreNotThere()) {
+            TeaException error = Imm.refusal(() -> imm.call(operation, Map.of()), 400, "OperationNotSupported");
+            assertTrue(error.getMessage().contains(operation), error.getMessage());
+        }
+        Imm.refusal(() -> imm.call("MakeCoffee", Map.of()), 404, "InvalidAction.NotFound");
     }
 }
