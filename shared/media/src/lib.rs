@@ -36,17 +36,22 @@
 //!   are whole pixels: SVG's lengths are rounded to the nearest. A side of 0 is
 //!   no size, and is left out.
 //! - **Orientation** is EXIF's, but for HEIF and AVIF it is what `irot` and
-//!   `imir` amount to where they are present, since those are what a viewer
-//!   applies there.
+//!   `imir` amount to where they are present, and for JPEG XL what the codestream
+//!   says, since those are what a viewer applies there.
 //! - **ProduceTime** is RFC 3339 and never depends on this machine's zone. An
-//!   EXIF time takes `OffsetTimeOriginal`, else `OffsetTime`; without either the
-//!   offset is derived from GPS time where that lies within 14 hours and near a
-//!   quarter of an hour. Where nothing is known the local time is written with
+//!   EXIF time takes `OffsetTimeOriginal`, else `OffsetTime`, else the zone that XMP
+//!   names for the same local time; without any of them the offset is derived from GPS
+//!   time where that is within two minutes of an offset that some zone has. EXIF's
+//!   `DateTime`, the last change, is taken where nothing better is. Where no zone is known the local time is written with
 //!   `+00:00` and `Timezone` is absent: absence marks the zone as unknown.
 //!   QuickTime and MP4 times are UTC, and where they were taken stays unknown,
 //!   unless the file gives a local time with its offset. Impossible dates give no `ProduceTime`.
 //! - **LatLong** is `"lat,long"` with six digits, dropped when out of range or
 //!   exactly 0,0.
+//! - **Description** is the caption of EXIF, XMP or IPTC, else XPComment, else
+//!   UserComment; what a camera writes into every picture comes last.
+//! - **Several values** of Artist, Album, AlbumArtist, Composer and Performer are joined
+//!   by `;` in every format; several artists are listed in Authors too.
 //! - **Authors** of an ODF are its `dc:creator`, else `meta:initial-creator`.
 //! - **Duration** is what the container's header states, also of a file that was
 //!   cut; where it states none, what the packets held tell.

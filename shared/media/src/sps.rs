@@ -248,7 +248,7 @@ pub(crate) fn hevc_sps(nal: &[u8]) -> Option<HevcSps> {
 /// From the depth of chroma to the kind of signal in the usability information.
 fn hevc_colour(r: &mut BitReader<'_>, layers: u32) -> Option<Colour> {
     r.golomb()?;
-    let order_bits = r.golomb()? + 4;
+    let order_bits = r.golomb()?.min(12) + 4;
     let first = if r.bits(1)? == 1 { 0 } else { layers };
     for _ in first..=layers {
         (r.golomb()?, r.golomb()?, r.golomb()?);

@@ -20,7 +20,6 @@ use crate::bucket::Bucket;
 use crate::error::{Fault, Outcome};
 use crate::events::EventName;
 use crate::form::Form;
-use crate::fsys;
 use crate::refused::no_lock;
 use crate::sidecar::Attributes;
 use crate::store::Inner;

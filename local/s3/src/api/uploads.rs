@@ -12,7 +12,7 @@ use crate::api::write::{seek, source};
 use crate::api::{Endpoint, attributes, blocking, owner};
 use crate::checksums::{Algorithm, DEFAULT, Hashers, Plan, copy_hashed, fields, set_sums};
 use crate::conditions::ReadConditions;
-use crate::error::{Fault, Outcome};
+use crate::error::Outcome;
 use crate::fsys;
 use crate::intake::{Declared, Received, receive};
 use crate::multipart::mismatch;

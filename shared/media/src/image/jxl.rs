@@ -106,6 +106,7 @@ fn exif_box(ctx: &mut Ctx<'_>, body: View<'_>, facts: &mut Facts) -> Parse {
 
 /// A box of the kind that its first four bytes name, packed with Brotli.
 fn packed_box(ctx: &mut Ctx<'_>, body: View<'_>, facts: &mut Facts) -> Parse {
+    ctx.tick()?;
     let kind = body.get(0, 4)?;
     if !matches!(kind, b"Exif" | b"xml ") {
         return Ok(());

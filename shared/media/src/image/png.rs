@@ -74,6 +74,7 @@ fn behind(ctx: &mut Ctx<'_>, at: u64, facts: &mut Facts) -> Parse {
         if let Some(first) = found {
             let mut at = from + first as u64;
             for _ in 0..4096 {
+                ctx.tick()?;
                 let Some(head) = ctx.src.peek(at, 8) else { break };
                 let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { break };
                 if kind != b"IDAT" {

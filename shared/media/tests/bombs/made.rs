@@ -1,5 +1,5 @@
 //! Hostile files of a few bytes to a few kilobytes, made here: streams that unpack to
-//! gigabytes, counts that no bytes stand behind, and parts that lead to one another.
+//! many times what is read of one, counts that no bytes stand behind, and parts that lead to one another.
 
 use std::io::Write as _;
 
@@ -12,11 +12,12 @@ pub(crate) type Made = (String, Vec<u8>);
 /// All kinds, each in several sizes.
 pub(crate) fn all() -> Vec<Made> {
     let mut made = Vec::new();
-    for (layers, millions) in [(1, 64), (2, 256), (3, 512)] {
+    for (layers, millions) in [(1, 48), (2, 64), (3, 96)] {
         let bomb = layered(layers, millions);
         made.push((format!("objects-{layers}.pdf"), pdf_objects(&bomb, layers)));
         made.push((format!("table-{layers}.pdf"), pdf_table(&bomb, layers)));
         made.push((format!("metadata-{layers}.pdf"), pdf_metadata(&bomb, layers)));
+        made.push((format!("rows-{layers}.pdf"), pdf_rows(&bomb, layers)));
     }
     for count in [100, 4000, 65_535] {
         made.push((format!("extents-{count}.heic"), heic(count, 0)));
@@ -28,9 +29,9 @@ pub(crate) fn all() -> Vec<Made> {
         made.push((format!("attributes-{count}.png"), png_text(&packet(&attributes(count)))));
         made.push((format!("attributes-{count}.docx"), docx(&packet(&attributes(count)))));
     }
-    let zeros = packed_zeros(256);
+    let zeros = packed_zeros(64);
     made.push(("text.png".into(), png_packed(&zeros)));
-    made.push(("part.docx".into(), docx_packed(&deflated_zeros(256))));
+    made.push(("part.docx".into(), docx_packed(&deflated_zeros(64))));
     made.push(("header.mov".into(), packed_movie(&zeros)));
     made.push(("frame.mp3".into(), packed_frame(&zeros)));
     made.push(("picture.svgz".into(), packed_svg()));
@@ -91,6 +92,17 @@ fn pdf_table(bomb: &[u8], layers: usize) -> Vec<u8> {
     let mut pdf = b"%PDF-1.7\n".to_vec();
     pdf.extend(stream(3, "/Type /XRef /W [1 2 1] /Size 900000000 /Root 1 0 R", bomb, layers));
     pdf.extend(b"startxref\n9\n%%EOF\n");
+    pdf
+}
+
+/// The cross-reference's rows are longer than the file.
+fn pdf_rows(bomb: &[u8], layers: usize) -> Vec<u8> {
+    let rows = "/DecodeParms << /Predictor 12 /Columns 1048576 /Colors 32 /BitsPerComponent 32 >>";
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    pdf.extend(stream(3, &format!("/Type /XRef /W [1 2 1] /Size 9 /Root 1 0 R {rows}"), bomb, layers));
+    let short = pdf.len();
+    pdf.extend(stream(4, &format!("/Type /XRef /W [1 2 1] /Size 9 {rows}"), &packed_zeros(1), 1));
+    pdf.extend(format!("startxref\n{}\n%%EOF\n", if layers == 1 { short } else { 9 }).bytes());
     pdf
 }
 
@@ -238,7 +250,7 @@ fn packed_svg() -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
     out.write_all(b"<svg width='30' height='20'>").unwrap();
     let blanks = vec![b' '; 1 << 20];
-    for _ in 0..256 {
+    for _ in 0..64 {
         out.write_all(&blanks).unwrap();
     }
     out.finish().unwrap()

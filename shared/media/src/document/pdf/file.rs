@@ -23,6 +23,8 @@ const PIECES: [u64; 4] = [4 * 1024, 64 * 1024, 1024 * 1024, 4 * 1024 * 1024];
 const MAX_SECTIONS: usize = 64;
 /// Most objects indexed.
 pub(super) const MAX_OBJECTS: usize = 500_000;
+/// Most objects of one object stream; writers put a few hundred there.
+const MAX_IN_STREAM: u64 = 20_000;
 
 #[derive(Clone, Copy)]
 pub(super) enum Place {
@@ -318,7 +320,7 @@ impl<'a> Pdf<'a> {
     fn object_in(&mut self, stream: u32, index: u32, id: u32) -> Parse<Object> {
         self.load(stream)?;
         let Some((dict, data)) = self.streams.get(&stream) else { return Ok(Object::Null) };
-        let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(MAX_OBJECTS as u64);
+        let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(MAX_IN_STREAM);
         let first = dict.get(b"First").and_then(Object::index).unwrap_or(0) as usize;
         let mut table = Lexer::new(data);
         let mut offset = None;
@@ -371,7 +373,7 @@ impl<'a> Pdf<'a> {
     pub(super) fn numbers_in(&mut self, stream: u32) -> Parse<Vec<u32>> {
         self.load(stream)?;
         let Some((dict, data)) = self.streams.get(&stream) else { return Ok(Vec::new()) };
-        let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(10_000);
+        let count = dict.get(b"N").and_then(Object::index).unwrap_or(0).min(MAX_IN_STREAM);
         let mut table = Lexer::new(data);
         let mut numbers = Vec::new();
         for _ in 0..count {

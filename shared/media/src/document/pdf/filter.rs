@@ -61,6 +61,10 @@ fn unpredict(data: Vec<u8>, parms: &Object) -> Parse<Vec<u8>> {
     let row =
         (key(b"Columns", 1).min(1 << 20) * key(b"Colors", 1).min(32) * key(b"BitsPerComponent", 8).min(32))
             .div_ceil(8) as usize;
+    // Columns are the writer's to state; a row longer than all there is would only cost memory.
+    if row >= data.len().max(1) {
+        return if data.is_empty() { Ok(data) } else { Err(Stop::Malformed("rows longer than the stream")) };
+    }
     let mut out: Vec<u8> = Vec::with_capacity(data.len());
     let mut above = vec![0u8; row];
     for line in data.chunks(row + 1) {
@@ -101,4 +105,23 @@ fn unpredict(data: Vec<u8>, parms: &Object) -> Parse<Vec<u8>> {
         above = current;
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::pdf::object::Lexer;
+
+    fn parms(text: &str) -> Object {
+        Lexer::new(text.as_bytes()).object().unwrap()
+    }
+
+    #[test]
+    fn rows_are_undone_and_bounded() {
+        let two = parms("<< /Predictor 12 /Columns 2 >> ");
+        assert_eq!(unpredict(vec![2, 1, 2, 2, 1, 1], &two), Ok(vec![1, 2, 2, 3]));
+        let wide = parms("<< /Predictor 12 /Columns 1048576 /Colors 32 /BitsPerComponent 32 >> ");
+        assert!(matches!(unpredict(vec![2; 6], &wide), Err(Stop::Malformed(_))));
+        assert_eq!(unpredict(Vec::new(), &wide), Ok(Vec::new()));
+    }
 }

@@ -119,9 +119,10 @@ impl Marks {
         if pdf.trailer_key(b"Root").is_none() {
             // A catalogue in an object stream has no mark of its own.
             let packed = || pdf.places.iter().filter(|(_, p)| matches!(p, Place::In(..))).map(|(id, _)| *id);
-            let candidates: Vec<u32> = self.catalogue.into_iter().chain(packed().take(4096)).collect();
+            let candidates: Vec<u32> = self.catalogue.into_iter().chain(packed().take(512)).collect();
             let root = candidates.into_iter().find(|id| {
-                pdf.resolve(&Object::Reference(*id)).is_ok_and(|o| o.name(b"Type") == Some(b"Catalog"))
+                ctx.tick().is_ok()
+                    && pdf.resolve(&Object::Reference(*id)).is_ok_and(|o| o.name(b"Type") == Some(b"Catalog"))
             });
             let root = root.ok_or(Stop::Malformed("no catalogue"))?;
             pdf.trailer.push(Object::Dict(vec![(b"Root".to_vec(), Object::Reference(root))]));
