@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_rewritten() {
-        let table: &[(Method, &str, &[(&str, &str)], bool)] = &[
+        type Case<'a> = (Method, &'a str, &'a [(&'static str, &'static str)], bool);
+        let table: &[Case<'static>] = &[
             (Method::POST, "/b?delete", &[], true),
             (Method::POST, "/b/k?uploadId=x", &[], true),
             (Method::POST, "/b/k?uploads", &[], false),
