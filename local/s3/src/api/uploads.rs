@@ -203,7 +203,6 @@ impl Endpoint {
                     .map_or(StorageClass::from_static(StorageClass::STANDARD), StorageClass::from),
             ),
             upload_id: Some(upload.id),
-            ..Default::default()
         });
         Ok(ListMultipartUploadsOutput {
             bucket: Some(input.bucket),
