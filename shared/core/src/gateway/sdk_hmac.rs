@@ -196,7 +196,9 @@ mod tests {
             }
         };
         let date = ("x-sdk-date", "20261121T203715Z");
-        let table: [(&str, &[(&str, &str)], bool); 9] = [
+        // What is signed, what is sent besides, and whether it is enough.
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
+        let table: [Case<'_>; 9] = [
             // Python, Java, Go.
             ("content-type;host;user-agent;x-sdk-date", &[date], true),
             ("host;user-agent;x-sdk-date", &[date], true),
