@@ -447,15 +447,11 @@ fn plain_text(head: &[u8], name: &str, declared: Option<&str>) -> Option<Kind> {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let lower: String = start.chars().take(1024).flat_map(char::to_lowercase).collect();
     // Comments and declarations may precede the root element.
-    if lower.starts_with("<?xml")
-        || lower.starts_with("<svg")
-        || lower.starts_with("<!doctype")
-        || start.split([':', ' ', '>']).nth(1).is_some_and(|n| n.starts_with("svg")) && start.starts_with('<')
-        || lower.starts_with("<!--")
-    {
-        if crate::image::svg_root(&text).is_some() {
-            return Some(SVG);
-        }
+    let prefixed = start.starts_with('<')
+        && start.split([':', ' ', '>']).nth(1).is_some_and(|name| name.starts_with("svg"));
+    let markup = ["<?xml", "<svg", "<!doctype", "<!--"].iter().any(|mark| lower.starts_with(mark));
+    if (markup || prefixed) && crate::image::svg_root(&text).is_some() {
+        return Some(SVG);
     }
     let html_marks = [
         "<!doctype html",

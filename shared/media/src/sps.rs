@@ -251,7 +251,9 @@ fn hevc_colour(r: &mut BitReader<'_>, layers: u32) -> Option<Colour> {
     let order_bits = r.golomb()?.min(12) + 4;
     let first = if r.bits(1)? == 1 { 0 } else { layers };
     for _ in first..=layers {
-        (r.golomb()?, r.golomb()?, r.golomb()?);
+        for _ in 0..3 {
+            r.golomb()?;
+        }
     }
     for _ in 0..6 {
         r.golomb()?;
@@ -262,7 +264,9 @@ fn hevc_colour(r: &mut BitReader<'_>, layers: u32) -> Option<Colour> {
     r.bits(2)?;
     if r.bits(1)? == 1 {
         r.bits(8)?;
-        (r.golomb()?, r.golomb()?);
+        for _ in 0..2 {
+            r.golomb()?;
+        }
         r.bits(1)?;
     }
     let sets = r.golomb()?;

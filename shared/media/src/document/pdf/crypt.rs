@@ -218,12 +218,12 @@ fn rc4(key: &[u8], data: &[u8]) -> Vec<u8> {
 /// AES in CBC mode, the other way, with a key of 128 or 256 bits.
 fn chained_back(key: &[u8], start: &[u8; 16], data: &[u8]) -> Vec<u8> {
     enum Key {
-        Short(Aes128),
-        Long(Aes256),
+        Short(Box<Aes128>),
+        Long(Box<Aes256>),
     }
     let cipher = match (Aes128::new_from_slice(key), Aes256::new_from_slice(key)) {
-        (Ok(cipher), _) => Key::Short(cipher),
-        (_, Ok(cipher)) => Key::Long(cipher),
+        (Ok(cipher), _) => Key::Short(Box::new(cipher)),
+        (_, Ok(cipher)) => Key::Long(Box::new(cipher)),
         _ => return Vec::new(),
     };
     let mut out = Vec::with_capacity(data.len());
