@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::MetadataDirective;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::Local;
 
@@ -43,7 +43,7 @@ async fn until_round(local: &Local, dataset: &str, bucket: &str, key: &str, roun
         .until(&format!("{key} is that of round {round}"), || async {
             let reply = local.api.call("GetFileMeta", &crate::support::params(ask.clone())).await.unwrap();
             let told = &reply.body["Files"][0]["OSSUserMeta"]["x-oss-meta-round"];
-            (*told == Value::from(round)).then_some(())
+            (told.as_str() == Some(round)).then_some(())
         })
         .await;
 }
