@@ -321,7 +321,7 @@ mod tests {
         let json = r#"{"URI":"oss://bucket/k","Figures":[{"FigureId":"f","FigureType":"face","FigureClusterId":"c"}]}"#;
         let file: InputFile = serde_json::from_str(json).unwrap_or_default();
         let kept = file.overrides().get("Figures").map(ToString::to_string).unwrap_or_default();
-        assert_eq!(kept, r#"[{"FigureId":"f","FigureType":"face","FigureClusterId":"c"}]"#);
+        assert_eq!(kept, r#"[{"FigureClusterId":"c","FigureId":"f","FigureType":"face"}]"#);
     }
 
     #[test]
