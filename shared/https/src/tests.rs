@@ -107,8 +107,11 @@ impl Server {
     }
 }
 
+/// Long enough for a busy machine, which loads the system's certificates meanwhile.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
 fn s3(url: &str, roots: fn() -> RootCertStore, tries: u32) -> S3 {
-    let http = Https { roots, connect_timeout: Duration::from_millis(300), pool: OnceLock::new() };
+    let http = Https { roots, connect_timeout: PATIENCE, pool: OnceLock::new() };
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -118,7 +121,7 @@ fn s3(url: &str, roots: fn() -> RootCertStore, tries: u32) -> S3 {
         .retry_config(
             RetryConfig::standard().with_max_attempts(tries).with_initial_backoff(Duration::from_millis(1)),
         )
-        .timeout_config(TimeoutConfig::builder().read_timeout(Duration::from_millis(300)).build())
+        .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .time_source(aws_smithy_async::time::SystemTimeSource::new())
         .endpoint_url(url)
