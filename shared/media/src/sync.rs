@@ -25,7 +25,7 @@ type Length = fn(&[u8]) -> Option<usize>;
 fn adts_len(b: &[u8]) -> Option<usize> {
     (be16(b, 0)? & 0xfff6 == 0xfff0).then_some(())?;
     // A rate that exists.
-    (b.get(2)? >> 2 & 15 < 13).then_some(())?;
+    matches!(b.get(2)? >> 2 & 15, 0..=12 | 15).then_some(())?;
     be24(b, 3).map(|v| (v >> 5 & 0x1fff) as usize).filter(|n| *n >= 9)
 }
 
@@ -71,9 +71,12 @@ fn chain(b: &[u8], start: usize, len: Length, most: usize) -> (usize, bool) {
 pub(crate) fn sound(head: &[u8], whole: bool, place: Place) -> Option<Kind> {
     let formats: [(u8, Length, Kind); 4] =
         [(0xff, adts_len, AAC), (0xff, mpeg_len, MP3), (0x0b, ac3_len, AC3), (0x56, loas_len, LOAS)];
+    if place == Place::Start && (is_lone_frame(head, whole) || is_ac3(head)) {
+        return Some(if head.starts_with(&[0x0b]) { AC3 } else { MP3 });
+    }
     // At the start a few frames are enough, inside of junk it takes many.
     let (few, many, end) = match place {
-        Place::Start => (2, 4, 1),
+        Place::Start => (2, 3, 1),
         Place::BehindTag => (2, 2, WINDOW),
         Place::Anywhere => (4, 12, WINDOW),
     };
@@ -88,6 +91,28 @@ pub(crate) fn sound(head: &[u8], whole: bool, place: Place) -> Option<Kind> {
         }
     }
     None
+}
+
+/// Whether all there is are one or two frames of MPEG audio, with a tag behind them or
+/// without one.
+fn is_lone_frame(head: &[u8], whole: bool) -> bool {
+    let mut at = 0;
+    for _ in 0..2 {
+        let Some(len) = head.get(at..).and_then(mpeg_len) else { return false };
+        at += len;
+        let Some(rest) = head.get(at..).filter(|_| whole) else { return false };
+        if rest.is_empty() || rest.starts_with(b"TAG") || rest.starts_with(b"APETAGEX") {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a frame of AC-3 has another one of its kind near behind it.
+fn is_ac3(head: &[u8]) -> bool {
+    let Some(first) = crate::audio::ac3_frame(head) else { return false };
+    let near = head.get(..head.len().min(4096)).unwrap_or_default();
+    (32..near.len()).any(|at| near.get(at..).and_then(crate::audio::ac3_frame) == Some(first))
 }
 
 /// Whether the first frame is one that counts the others.

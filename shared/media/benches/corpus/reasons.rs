@@ -7,6 +7,11 @@ pub(crate) fn of(path: &str, field: &str) -> Option<&'static str> {
 
 /// End of the path, field, reason.
 const REASONS: &[(&str, &str, &str)] = &[
+    (
+        "dolbyVision-hdr.MOV",
+        "date",
+        "ours is when the recording began, by Apple's key; exiftool's is the header's, of a copy",
+    ),
     ("monkeysaudio.ape", "artist", "several values: all are kept, joined by ';'; ffprobe shows the first"),
     ("apev2-no-header.sv7.mpc", "bit rate", "ffprobe counts the last frame as a whole one"),
     ("apev2.sv7.mpc", "bit rate", "ffprobe counts the last frame as a whole one"),

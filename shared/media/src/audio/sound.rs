@@ -117,7 +117,7 @@ fn first_frame(window: &[u8]) -> Option<(usize, mpeg::Frame)> {
     let mut at = 0;
     let mut lone = None;
     while at + 4 <= window.len() {
-        let hit = window.get(at..)?.iter().position(|b| *b == 0xff)?;
+        let Some(hit) = window.get(at..).and_then(|b| b.iter().position(|b| *b == 0xff)) else { break };
         at += hit;
         if let Some(frame) = window.get(at..).and_then(mpeg::Frame::parse) {
             match window.get(at + frame.len as usize..) {
