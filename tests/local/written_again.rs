@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::support::Local;
 
 /// How many objects must be written twice within one second.
-const MANY: usize = 10;
+const MANY: usize = 5;
 /// How often it is tried to be fast enough for that.
-const TRIES: usize = 100;
+const TRIES: usize = 200;
 
 async fn begin_of_a_second() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

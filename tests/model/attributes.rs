@@ -119,7 +119,7 @@ async fn check(world: &World, tags_too: bool) -> Result<(), String> {
     }
     for (key, object) in present {
         let file = files[key];
-        let class = if object.class.is_empty() { "STANDARD" } else { &object.class };
+        let class = if object.class.is_empty() { "Standard" } else { &object.class };
         if file["OSSStorageClass"] != json!(class) || file["ETag"] != json!(object.etag()) {
             return Err(format!("{key} is {object:?}, and indexed as {file}"));
         }

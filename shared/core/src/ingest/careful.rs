@@ -6,7 +6,7 @@
 //! noted before and forgotten after. An object that was being read several times
 //! when the process ended is recorded as failed, with a reason that says so. It is
 //! not read again until its content changes, another version of the program runs,
-//! or a call by hand asks for it.
+//! or a call by hand asks for it, once.
 
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, head};
@@ -36,7 +36,8 @@ async fn one(ctx: &Context, target: &Target, mut hint: Hint) -> Result<Outcome> 
             Ok(facts) => {
                 let attempts = ctx.db.attempts(&target.dataset_id, &hint.uri).await?;
                 let count = attempts.as_ref().filter(|a| a.are_of(&facts.source)).map_or(0, |a| a.count);
-                if count >= limit(ctx) {
+                // A call by hand has one more attempt.
+                if count >= limit(ctx) + u32::from(hint.manual.is_some()) {
                     hint.avoid = Some(Box::new(facts));
                 } else {
                     ctx.db.note_attempt(&target.dataset_id, &hint.uri, &facts.source, attempts).await?;
