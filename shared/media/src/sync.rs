@@ -156,7 +156,10 @@ mod tests {
         let format = |b: &[u8], whole, place| sound(b, whole, place).map(|k| k.format);
         assert_eq!(format(&frames(5), false, Place::Start), Some("mp3"));
         assert_eq!(format(&frames(2), true, Place::Start), Some("mp3"));
-        assert_eq!(format(&frames(1), true, Place::Start), None);
+        // A frame that is the whole file, and one that is a part of something else.
+        assert_eq!(format(&frames(1), true, Place::Start), Some("mp3"));
+        assert_eq!(format(&frames(1), false, Place::Start), None);
+        assert_eq!(format(&[&frames(1)[..], &[0; 900]].concat(), true, Place::Start), None);
         let inside = |n| [&[0x7f, b'E', 3, 4, 5][..], &frames(n), &[0; 900]].concat();
         assert_eq!(format(&inside(3), true, Place::Anywhere), None);
         assert_eq!(format(&inside(20), true, Place::Anywhere), Some("mp3"));
