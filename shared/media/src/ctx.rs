@@ -16,6 +16,9 @@ pub(crate) struct Ctx<'a> {
     pub(crate) kind: Kind,
     pub(crate) limits: &'a Limits,
     pub(crate) meta: Metadata,
+    /// Whether `ProduceTime` is UTC because its format says so, and the zone of
+    /// where it was made is not known.
+    pub(crate) utc: bool,
     pub(crate) problems: Vec<Problem>,
     pub(crate) deadline: Instant,
 }

@@ -303,6 +303,7 @@ impl Extraction {
             kind: Kind::UNKNOWN,
             limits: &self.limits,
             meta: Metadata::default(),
+            utc: false,
             problems: Vec::new(),
             deadline: start.checked_add(left).unwrap_or(start),
         };

@@ -1,16 +1,13 @@
-//! Addresses from coordinates, offline: the nearest place of GeoNames' list of
-//! places with over 1,000 people, embedded by the reverse_geocoder crate.
+//! Addresses and time zones from coordinates, offline: the nearest place of
+//! GeoNames' list of places with over 1,000 people (`mediadex-places`).
 //!
-//! Behind the cargo feature `geocode`, since the list adds 7.8 MB to a binary
-//! (2.2 MB zipped), 120 ms to the first look-up and 50 MB of memory; a look-up
-//! then takes under a microsecond. GeoNames' data are CC BY 4.0: whoever ships a
-//! build with this feature names geonames.org.
-
-use std::sync::OnceLock;
-
-use reverse_geocoder::ReverseGeocoder;
+//! Behind the cargo feature `geocode`, since the list and the zones' rules add
+//! 4.8 MB to a binary (2.2 MB zipped). A look-up reads some places where they lie and takes
+//! microseconds. GeoNames' data are CC BY 4.0: whoever ships a build with this
+//! feature names geonames.org.
 
 use crate::metadata::Address;
+use crate::time::Stamp;
 
 /// Beyond this distance the nearest place is not where a picture was taken.
 const CITY_KM: f64 = 50.0;
@@ -19,21 +16,13 @@ const COUNTRY_KM: f64 = 200.0;
 
 /// Country, province, district and city of a place, in English.
 pub fn locate(lat: f64, long: f64) -> Option<Address> {
-    static PLACES: OnceLock<ReverseGeocoder> = OnceLock::new();
-    if !(-90.0..=90.0).contains(&lat) || !(-180.0..=180.0).contains(&long) {
-        return None;
-    }
-    let found = PLACES.get_or_init(ReverseGeocoder::new).search((lat, long));
-    let place = found.record;
-    let km = distance_km((lat, long), (place.lat, place.lon));
-    if km > COUNTRY_KM {
-        return None;
-    }
-    let country = COUNTRIES.iter().find(|(code, _)| *code == place.cc).map(|(_, name)| (*name).to_owned());
+    let (place, km) = mediadex_places::nearest(lat, long, COUNTRY_KM)?;
+    let country =
+        COUNTRIES.iter().find(|(code, _)| *code == place.country).map(|(_, name)| (*name).to_owned());
     let named = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     let near = km <= CITY_KM;
-    let (city, province) = (named(&place.name).filter(|_| near), named(&place.admin1).filter(|_| near));
-    let district = named(&place.admin2).filter(|d| near && Some(d) != city.as_ref());
+    let (city, province) = (named(place.name).filter(|_| near), named(place.first).filter(|_| near));
+    let district = named(place.second).filter(|d| near && Some(d) != city.as_ref());
     let line: Vec<&str> = [&city, &province, &country].into_iter().flatten().map(String::as_str).collect();
     Some(Address {
         address_line: named(&line.join(", ")),
@@ -46,12 +35,20 @@ pub fn locate(lat: f64, long: f64) -> Option<Address> {
     })
 }
 
-/// Great-circle distance.
-fn distance_km(a: (f64, f64), b: (f64, f64)) -> f64 {
-    let (lat1, lat2) = (a.0.to_radians(), b.0.to_radians());
-    let (dlat, dlong) = (lat2 - lat1, (b.1 - a.1).to_radians());
-    let h = (dlat / 2.0).sin().powi(2) + lat1.cos() * lat2.cos() * (dlong / 2.0).sin().powi(2);
-    2.0 * 6371.0 * h.sqrt().min(1.0).asin()
+/// Gives a moment the zone of the place where it was: a local time without a zone
+/// gets the offset that was in force there, and UTC is told in local time. False
+/// where the place's zone is not known.
+pub(crate) fn place_in_zone(stamp: &mut Stamp, lat: f64, long: f64) -> bool {
+    let zone = mediadex_places::nearest(lat, long, CITY_KM).map_or("", |(place, _)| place.zone);
+    let wall = stamp.wall_seconds();
+    let offset = match stamp.offset {
+        None => mediadex_places::offset_of_local(zone, wall),
+        Some(minutes) => mediadex_places::offset_at(zone, wall - i64::from(minutes) * 60),
+    };
+    match offset {
+        Some(minutes) => stamp.move_to(minutes),
+        None => false,
+    }
 }
 
 /// ISO 3166 codes and English names (tz database, public domain).
@@ -310,6 +307,27 @@ const COUNTRIES: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_has_its_zone() {
+        let berlin = (52.52, 13.4);
+        for (text, offset, (lat, long), want) in [
+            ("2021:07:01 12:00:00", None, berlin, Some("2021-07-01T12:00:00+02:00")),
+            ("2021:01:01 12:00:00", None, berlin, Some("2021-01-01T12:00:00+01:00")),
+            ("2021:12:31 23:30:00.5", Some(0), berlin, Some("2022-01-01T00:30:00.5+01:00")),
+            ("2021:12:31 23:30:00", Some(0), (40.78, -73.97), Some("2021-12-31T18:30:00-05:00")),
+            // The open sea, and a time before zones.
+            ("2021:07:01 12:00:00", None, (0.0, -30.0), None),
+            ("1850:07:01 12:00:00", None, berlin, None),
+        ] {
+            let mut stamp = Stamp::parse(text).unwrap();
+            stamp.offset = offset;
+            let before = stamp.clone();
+            let placed = place_in_zone(&mut stamp, lat, long);
+            assert_eq!(placed.then(|| stamp.rfc3339()).as_deref(), want, "{text}");
+            assert!(placed || stamp == before, "{text}");
+        }
+    }
 
     #[test]
     fn places() {

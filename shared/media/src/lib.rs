@@ -42,10 +42,12 @@
 //!   EXIF time takes `OffsetTimeOriginal`, else `OffsetTime`, else the zone that XMP
 //!   names for the same local time; without any of them the offset is derived from GPS
 //!   time where that is within two minutes of an offset that some zone has. EXIF's
-//!   `DateTime`, the last change, is taken where nothing better is. Where no zone is known the local time is written with
-//!   `+00:00` and `Timezone` is absent: absence marks the zone as unknown.
-//!   QuickTime and MP4 times are UTC, and where they were taken stays unknown,
-//!   unless the file gives a local time with its offset. Impossible dates give no `ProduceTime`.
+//!   `DateTime`, the last change, is taken where nothing better is. QuickTime and MP4
+//!   times are UTC, unless the file gives a local time with its offset. Where the file
+//!   names no zone and its place is known (feature `geocode`), the zone is that of the
+//!   nearest place within 50 km, by the rules in force at that time; `TimezoneSource`
+//!   says so. Where no zone is known the local time, or UTC, is written with `+00:00`
+//!   and `Timezone` is absent. Impossible dates give no `ProduceTime`.
 //! - **LatLong** is `"lat,long"` with six digits, dropped when out of range or
 //!   exactly 0,0.
 //! - **Description** is the caption of EXIF, XMP or IPTC, else XPComment, else
@@ -210,5 +212,22 @@ fn add_address(ctx: &mut Ctx<'_>) {
     let place = place.and_then(|(lat, long)| Some((lat.parse().ok()?, long.parse().ok()?)));
     if let Some((lat, long)) = place {
         ctx.meta.addresses = ctx.guarded("addresses", |_| locate(lat, long)).flatten().into_iter().collect();
+        ctx.guarded("zone", |ctx| add_zone(ctx, lat, long));
+    }
+}
+
+/// Gives the time the zone of its place, where the file names none.
+#[cfg(feature = "geocode")]
+fn add_zone(ctx: &mut Ctx<'_>, lat: f64, long: f64) {
+    if ctx.meta.timezone.is_some() && !ctx.utc {
+        return;
+    }
+    let Some(mut stamp) = ctx.meta.produce_time.as_deref().and_then(time::Stamp::parse) else { return };
+    // `+00:00` is written for an unknown zone too.
+    stamp.offset = ctx.utc.then_some(0);
+    if geocode::place_in_zone(&mut stamp, lat, long) {
+        ctx.meta.produce_time = Some(stamp.rfc3339());
+        ctx.meta.timezone = stamp.offset.map(time::format_offset);
+        ctx.meta.timezone_source = Some("LatLong".to_owned());
     }
 }

@@ -79,9 +79,12 @@ pub struct Metadata {
     /// When it was made, RFC 3339. See [`crate`] for the zone rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub produce_time: Option<String>,
-    /// `+hh:mm`, only where the file itself states or proves it.
+    /// `+hh:mm`, only where the file itself states or proves it, or where its place does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// Extension: `LatLong` where the zone is that of the place (feature `geocode`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone_source: Option<String>,
     /// `"lat,long"`, decimal degrees with six digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lat_long: Option<String>,

@@ -144,6 +144,26 @@ impl Stamp {
         self
     }
 
+    /// Gives the moment an offset: a time without one keeps what its clock showed, one
+    /// with another offset is told as clocks there showed it. False, and nothing
+    /// changed, where no such date can be written.
+    #[cfg(feature = "geocode")]
+    pub(crate) fn move_to(&mut self, minutes: i32) -> bool {
+        let by = i64::from(minutes - self.offset.unwrap_or(minutes)) * 60;
+        if by == 0 {
+            self.offset = Some(minutes);
+            return true;
+        }
+        match Stamp::from_unix(self.wall_seconds() + by) {
+            Some(moved) => {
+                let fraction = std::mem::take(&mut self.fraction);
+                *self = Stamp { fraction, offset: Some(minutes), ..moved };
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Sets the digits after the second (EXIF SubSecTime).
     pub(crate) fn with_fraction(mut self, digits: &str) -> Stamp {
         let digits = digits.trim();

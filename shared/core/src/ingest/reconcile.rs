@@ -221,7 +221,7 @@ async fn one_round(
     let decisions = futures::stream::iter(looked_at)
         .map(|(index, mut hint, row)| async move {
             if let Some(file) = &hint.manual {
-                hint.addresses = addresses_of(file, &target.template).await;
+                hint.addresses = addresses_of(file, &target.template);
             }
             let decision = Box::pin(decide(ctx, target, &hint, row)).await;
             (index, hint, decision)

@@ -9,14 +9,12 @@ pub type Addresses = Vec<Address>;
 
 /// Looks up the addresses of the place that a call sets, where the template has
 /// places looked up; `None` where the call sets no place.
-pub(crate) async fn addresses_of(file: &InputFile, template: &Template) -> Option<Addresses> {
+pub(crate) fn addresses_of(file: &InputFile, template: &Template) -> Option<Addresses> {
     let place = file.place()?;
     if !template.features.geocode {
         return Some(Addresses::new());
     }
-    // The first look-up reads the list of places: a tenth of a second.
-    let found = tokio::task::spawn_blocking(move || locate(place)).await;
-    Some(found.ok().flatten().into_iter().collect())
+    Some(locate(place).into_iter().collect())
 }
 
 #[cfg(feature = "geocode")]

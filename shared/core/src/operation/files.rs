@@ -222,7 +222,7 @@ async fn addresses_of_all(
     let template = Target::new(dataset, &project.template_id).template;
     let mut all = Vec::with_capacity(files.len());
     for file in files {
-        all.push(addresses_of(file, &template).await);
+        all.push(addresses_of(file, &template));
     }
     Ok(all)
 }

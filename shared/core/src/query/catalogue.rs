@@ -121,6 +121,7 @@ pub const CATALOGUE: &[Entry] = &[
     many("EXIF.*", Mixed),
     one("ProduceTime", Time),
     one("Timezone", Text),
+    one("TimezoneSource", Text),
     one("LatLong", LatLong),
     one("LivePhotoId", Text),
     one("ImageScore.OverallQualityScore", Float),

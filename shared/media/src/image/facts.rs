@@ -114,8 +114,9 @@ impl Facts {
         Some(if first.is_midnight() { timed.unwrap_or(first) } else { first }.clone())
     }
 
-    /// The moment of capture with the best offset known (semantics.md F.3).
-    fn produced(&self) -> Option<Stamp> {
+    /// The moment of capture with the best offset known (semantics.md F.3), and whether
+    /// GPS alone tells it, which is UTC wherever it was.
+    fn produced(&self) -> Option<(Stamp, bool)> {
         let tag = |name: &str| self.exif.get(name).map(String::as_str);
         let with = |stamp: &Stamp, sub: &str, offset: &str| {
             let mut stamp = stamp.clone().with_fraction(tag(sub).unwrap_or_default());
@@ -145,7 +146,8 @@ impl Facts {
             local.offset = offset_from_utc(local, gps);
         }
         let changed = || self.modified.as_ref().map(|s| with(s, "SubSecTime", "OffsetTime"));
-        stamp.or(gps).or_else(changed)
+        let known = stamp.map(|s| (s, false)).or_else(|| gps.map(|s| (s, true)));
+        known.or_else(|| changed().map(|s| (s, false)))
     }
 
     /// Writes what was gathered into the record.
@@ -156,8 +158,9 @@ impl Facts {
         if self.authors.is_empty() {
             self.authors = std::mem::take(&mut self.other_authors);
         }
-        if let Some(stamp) = self.produced() {
+        if let Some((stamp, utc)) = self.produced() {
             ctx.meta.produce_time = Some(stamp.rfc3339());
+            ctx.utc = utc;
             ctx.meta.timezone = stamp.offset.map(format_offset);
         }
         let Metadata { title, description, copyright, language, .. } = &mut ctx.meta;

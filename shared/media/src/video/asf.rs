@@ -74,6 +74,7 @@ fn objects(ctx: &mut Ctx<'_>, view: View<'_>, seconds: &mut f64, depth: u32) -> 
                 *seconds = (play - preroll).max(0.0);
                 let made = le64(b, 24).and_then(Stamp::from_filetime);
                 ctx.meta.produce_time = made.map(|s| s.rfc3339());
+                ctx.utc = true;
             }
             _ if id == STREAM => ctx.part("stream", |ctx| stream(ctx, body)),
             _ if id == CONTENT => ctx.part("content description", |ctx| content(ctx, body)),

@@ -413,11 +413,13 @@ impl Movie {
             // Nanoseconds since 2001.
             let unix = date / 1_000_000_000 + 978_307_200;
             ctx.meta.produce_time = Stamp::from_unix(unix).map(|s| s.rfc3339());
+            ctx.utc = true;
         }
         std::mem::take(&mut self.texts).write(ctx);
         if let Some(stamp) = self.made.as_deref().and_then(Stamp::parse) {
             // UTC without an offset: ffmpeg and phones write it so.
             ctx.meta.timezone = stamp.offset.filter(|o| *o != 0).map(format_offset);
+            ctx.utc = ctx.meta.timezone.is_none();
             ctx.meta.produce_time = Some(stamp.rfc3339());
         }
         for (index, track) in self.tracks.into_iter().enumerate() {

@@ -144,6 +144,7 @@ impl Movie {
         }
         if ctx.meta.produce_time.is_none() {
             ctx.meta.produce_time = made.map(|s| s.rfc3339());
+            ctx.utc = true;
         }
         match walked {
             Err(Stop::Malformed(why)) if !self.tracks.is_empty() => {

@@ -209,6 +209,7 @@ fn assign(ctx: &mut Ctx<'_>, name: &[u8], value: String) {
 
 fn moment(ctx: &mut Ctx<'_>, stamp: &Stamp) {
     ctx.meta.produce_time = Some(stamp.rfc3339());
+    ctx.utc = false;
     ctx.meta.timezone = stamp.offset.map(format_offset);
 }
 
