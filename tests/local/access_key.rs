@@ -14,15 +14,15 @@ use crate::crash::free_port;
 use crate::support::params;
 
 /// A user: a home directory, and a folder with a file.
-struct User {
+pub(crate) struct User {
     root: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// A running `mediadex up`.
-struct Up {
+pub(crate) struct Up {
     child: Child,
-    ready: Value,
+    pub(crate) ready: Value,
     log: PathBuf,
 }
 
@@ -35,7 +35,7 @@ impl Drop for Up {
 
 impl Up {
     /// Ends it as Ctrl-C does, and gives what it wrote to stderr.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         assert!(self.child.wait().unwrap().success());
         self.said()
@@ -51,19 +51,19 @@ impl Up {
 }
 
 impl User {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join("photos")).unwrap();
         std::fs::write(root.path().join("photos/a.txt"), "one").unwrap();
         Self { root, port: free_port() }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.root.path().join("photos")
     }
 
     /// The program as this user starts it: nothing is configured.
-    fn mediadex(&self) -> Command {
+    pub(crate) fn mediadex(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mediadex"));
         for (name, _) in std::env::vars_os() {
             if ["MEDIADEX_", "AWS_", "XDG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
@@ -74,7 +74,7 @@ impl User {
         command
     }
 
-    fn up(&self, change: impl FnOnce(&mut Command)) -> Up {
+    pub(crate) fn up(&self, change: impl FnOnce(&mut Command)) -> Up {
         let mut command = self.mediadex();
         let log = self.root.path().join("stderr.log");
         command.args(["up", "--json", "--port", &self.port.to_string()]).arg(self.folder());

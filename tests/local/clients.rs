@@ -1,9 +1,12 @@
 //! What clients run into that are not ours: operations that are not there,
 //! limits, denials, and requests that mean less than they look.
 
+use hmac::{Hmac, Mac};
 use mediadex_core::Config;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use crate::endpoints::ask;
 use crate::keys::http;
 use crate::support::{Local, params};
 
@@ -314,6 +317,85 @@ async fn a_binding_says_why_under_both_names() {
     let got = local.call("GetBinding", binding).await;
     for name in ["Reason", "Detail"] {
         assert_eq!(got["Binding"][name], json!("for the night"), "{name}");
+    }
+    local.cloud.shutdown().await;
+}
+
+/// Java sends the body in chunks and signs no content type; Go signs no host either.
+#[tokio::test(flavor = "multi_thread")]
+async fn huaweis_sdks_are_believed_as_they_sign() {
+    let local = Local::start().await;
+    let (address, key) = (local.cloud.endpoints.api, &local.cloud.access_key.key);
+    let (path, body) = ("/v1/project/service", r#"{"name":"photos"}"#);
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let sent = [("host", address.to_string()), ("user-agent", "sdk".into()), ("x-sdk-date", now.clone())];
+    for (client, signed) in [("Java", "host;user-agent;x-sdk-date"), ("Go", "user-agent;x-sdk-date")] {
+        let is_signed = |name: &str| signed.split(';').any(|one| one == name);
+        let lines = sent.iter().filter(|(name, _)| is_signed(name));
+        let lines: String = lines.map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let hash = hex::encode(Sha256::digest(body));
+        let canonical = hex::encode(Sha256::digest(format!("POST\n{path}/\n\n{lines}\n{signed}\n{hash}")));
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.secret.as_bytes()).unwrap();
+        mac.update(format!("SDK-HMAC-SHA256\n{now}\n{canonical}").as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let all: String = sent.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        for (content_type, framing, content) in [
+            ("application/json", format!("content-length: {length}"), body.to_owned()),
+            ("text/plain", "transfer-encoding: chunked".into(), format!("{length:x}\r\n{body}\r\n0\r\n\r\n")),
+        ] {
+            let answer = ask(
+                address,
+                &format!(
+                    "POST {path} HTTP/1.1\r\n{all}content-type: {content_type}\r\n{framing}\r\n\
+                     connection: close\r\nauthorization: SDK-HMAC-SHA256 Access={}, \
+                     SignedHeaders={signed}, Signature={signature}\r\n\r\n{content}",
+                    key.id
+                ),
+            )
+            .await;
+            // Believed: the operation itself is not there yet.
+            assert!(answer.contains("CreateInstance is not available"), "{client} {content_type}: {answer}");
+        }
+    }
+    // The call for a token is JSON as well, whatever its type says.
+    let user = json!({"name": key.id, "password": key.secret});
+    let call = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
+    for content_type in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+        let headers = [("content-type", content_type)];
+        let (head, body) = http(&local, "POST", "/v3/auth/tokens", &headers, call.clone()).await;
+        assert_eq!(head.status, 201, "{content_type}: {body}");
+    }
+    local.cloud.shutdown().await;
+}
+
+/// Files of one call that name the same object are read once, and each is told the
+/// same error.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_named_twice_fails_twice() {
+    let local = Local::start().await;
+    local.call("CreateProject", json!({"ProjectName": "p"})).await;
+    let dataset = json!({"ProjectName": "p", "DatasetName": "d", "DatasetMaxFileCount": 1});
+    local.call("CreateDataset", dataset).await;
+    local.make_bucket("bucket").await;
+    for key in ["first", "second"] {
+        local.put("bucket", key, b"x").await;
+    }
+    for (uris, status, why) in [
+        (vec!["oss://bucket/first"], "Succeeded", ""),
+        (vec!["oss://bucket/second"; 3], "Failed", "3 of 3 files could not be indexed"),
+    ] {
+        let files: Vec<Value> = uris.into_iter().map(|uri| json!({"URI": uri})).collect();
+        let call = json!({"ProjectName": "p", "DatasetName": "d", "Files": files});
+        let event = local.call("BatchIndexFileMeta", call).await["EventId"].clone();
+        let ask = json!({"ProjectName": "p", "TaskType": "BatchIndexFileMeta", "TaskId": event});
+        let task = local
+            .until("the task ends", || async {
+                let task = local.call("GetTask", ask.clone()).await;
+                (task["Status"] != json!("Running")).then_some(task)
+            })
+            .await;
+        assert_eq!((&task["Status"], &task["Message"]), (&json!(status), &json!(why)), "{task}");
     }
     local.cloud.shutdown().await;
 }

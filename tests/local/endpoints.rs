@@ -13,7 +13,7 @@ use crate::support::{Local, params};
 
 /// Sends the head of a request and reads what is answered, which is all that
 /// comes within a while that is far shorter than any timeout of the endpoint.
-async fn ask(address: SocketAddr, head: &str) -> String {
+pub(crate) async fn ask(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -125,6 +125,20 @@ async fn further_names_of_the_endpoints_are_those_that_are_allowed() {
         }
     }
     cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_are_taken_only_where_the_user_asks_for_them() {
+    for post_policy in [false, true] {
+        let options = mediadex::cloud::CloudOptions { post_policy, ..Default::default() };
+        let cloud = mediadex::cloud::Cloud::start(options, &[]).await.unwrap();
+        let head = "POST /bucket HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+            content-type: multipart/form-data; boundary=b\r\ncontent-length: 0\r\n\r\n";
+        let answer = ask(cloud.endpoints.s3, head).await;
+        let code = if post_policy { "MalformedPOSTRequest" } else { "MethodNotAllowed" };
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{post_policy}: {answer}");
+        cloud.shutdown().await;
+    }
 }
 
 /// The head of a request for its body to be asked for.

@@ -55,6 +55,13 @@ async fn what_is_too_large_or_no_http_gets_an_error_of_the_api() {
         let shown = &bytes[..bytes.len().min(40)];
         assert_eq!((got, body["Code"].as_str()), (status, Some(code)), "{shown}: {body}");
         assert!(body["RequestId"].is_string() && body["Message"].is_string(), "{shown}: {body}");
+        if status == 414 {
+            // What a client can do: SDKs put their parameters into the URL.
+            let message = body["Message"].as_str().unwrap_or_default();
+            for advice in ["in a form or JSON body", "or fewer files in a call"] {
+                assert!(message.contains(advice), "{message}");
+            }
+        }
     }
     // A URL that is just short enough is read, and refused for its signature.
     let bytes = format!("POST /?A={} HTTP/1.1\r\nhost: localhost\r\n{close}\r\n", "x".repeat(65_000));

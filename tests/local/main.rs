@@ -25,6 +25,7 @@ mod endpoints;
 mod files;
 mod folders;
 mod front_door;
+mod held;
 mod keys;
 mod objects;
 mod oracle;

@@ -24,6 +24,12 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+fn first_line(up: &mut Up) -> String {
+    let mut line = String::new();
+    BufReader::new(up.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
 /// Every file of the index with its status and kind.
 async fn files(api: &Api) -> Vec<(String, String, String)> {
     let ask =
@@ -72,6 +78,8 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
         set_mode(&folder.join("secret"), 0o700);
         set_mode(&folder.join("key.txt"), 0o600);
     }
+    let program: Vec<std::ffi::OsString> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(Into::into).collect();
     let log = std::fs::File::create(root.path().join("log")).unwrap();
     let spawned = command
         .args(["up", "--json", "--port", "0", "--state"])
@@ -88,8 +96,7 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
             return;
         }
     };
-    let mut line = String::new();
-    BufReader::new(up.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line = first_line(&mut up);
     let said = || std::fs::read_to_string(root.path().join("log")).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not start: {}", said()));
     let skipped = &ready["datasets"][0]["skipped"];
@@ -135,4 +142,33 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
         files.iter().any(|f| f.0 == "secret/later.txt" && f.1 != "Failed")
     })
     .await;
+
+    // Later it may not be read again, and other files go while nobody looks.
+    drop(up);
+    let folder_mode = if refused { 0o000 } else { 0o700 };
+    set_mode(&folder.join("secret"), folder_mode);
+    for name in ["open/out.txt", "open/new.txt", "key.txt"] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    let started = Command::new(&program[0])
+        .args(&program[1..])
+        .args(["up", "--json", "--port", "0", "--state"])
+        .args([&state, &folder])
+        .env("MEDIADEX_GUARD_FLOOR", "1")
+        .env("MEDIADEX_GUARD_SHARE", "0.2")
+        .env("MEDIADEX_GUARD_CONFIRM_SECONDS", "1")
+        .env("MEDIADEX_ACCESS_KEY_ID", "tester")
+        .env("MEDIADEX_ACCESS_KEY_SECRET", "secret-of-the-tester")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut up = Up(started.unwrap());
+    let line = first_line(&mut up);
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let dataset = &ready["datasets"][0];
+    assert_eq!((&dataset["state"], &dataset["files"]), (&json!("Retrying"), &json!(5)), "{line}");
+    // What is in the folder is not missing, and the listing proves nothing.
+    let warning = dataset["warning"].as_str().unwrap();
+    assert!(warning.contains("3 of 5 indexed files are missing"), "{warning}");
+    assert!(warning.contains("parts of the bucket may not be read"), "{warning}");
 }

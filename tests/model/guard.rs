@@ -7,9 +7,12 @@
 //! nothing is held back that the budget has room for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dynoxide::Database;
+use mediadex_core::Listings;
 use mediadex_core::ledger::{Row, Status, read_rows};
 use mediadex_core::model::{ObjectUri, Timestamp};
 use mediadex_core::simulation::Safeguard;
@@ -19,7 +22,7 @@ use rand::seq::{IndexedRandom, IteratorRandom};
 use serde_json::{Value, json};
 
 use crate::bucket::Bucket;
-use crate::clock::names;
+use crate::clock::{in_world_with, names};
 use crate::world::{BUCKET, Disorder, PROJECT, World, deliver_now};
 
 const FOLDERS: [&str; 5] = ["a/", "b/", "b/c/", "d/", "e/"];
@@ -330,4 +333,53 @@ fn the_budget_and_the_guard_are_needed() {
             wrong.lines().next().unwrap_or_default()
         );
     }
+}
+
+/// What the server of the buckets says of its listings.
+struct Told {
+    are_complete: AtomicBool,
+}
+
+impl Listings for Told {
+    fn is_complete(&self, _: &str) -> bool {
+        self.are_complete.load(Ordering::Relaxed)
+    }
+
+    fn hides(&self, _: &str, key: &str) -> bool {
+        key == "a" && !self.is_complete(BUCKET)
+    }
+}
+
+#[test]
+fn only_two_listings_that_leave_nothing_out_are_proof() {
+    let change = |config: &mut mediadex_core::Config| {
+        (config.guard_floor, config.guard_share, config.guard_confirm) = (1, 0.1, Some(CONFIRM));
+    };
+    in_world_with(change, async |world: &mut World| {
+        let told = Arc::new(Told { are_complete: AtomicBool::new(false) });
+        world.ctx = world.ctx.clone().with_listings(told.clone());
+        world.must("CreateBinding", names()).await;
+        world.settle().await;
+        let dataset = world.ctx.db.dataset(PROJECT, "d").await.unwrap();
+        for key in ["a", "b", "c", "d"] {
+            let mut wires = world.services.wires.lock().unwrap();
+            wires.storage.buckets.get_mut(BUCKET).unwrap().delete(BUCKET, key);
+        }
+        // Whether the listing is complete, what it shows as missing, and what is left.
+        let table = [(false, "3 of 5", 5), (false, "3 of 5", 5), (true, "4 of 5", 5), (true, "", 1)];
+        for (are_complete, missing, files) in table {
+            told.are_complete.store(are_complete, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(CONFIRM as u64 + 1)).await;
+            let run = Run::new(RunKind::Full, &mediadex_core::model::run_id(), &dataset, BUCKET, "");
+            world.ctx.db.create_run(&run).await.unwrap();
+            world.drive(&run.run);
+            world.settle().await;
+            let counts = world.ctx.db.counts(&dataset.id, dataset.shards).await.unwrap();
+            let binding = world.must("GetBinding", names()).await["Binding"].clone();
+            assert_eq!(counts.files, files, "{are_complete}: {binding}");
+            let reason = binding["Reason"].as_str().unwrap();
+            assert!(reason.contains(missing) && reason.is_empty() == missing.is_empty(), "{reason}");
+            assert_eq!(reason.contains("parts of the bucket may not be read"), !are_complete, "{reason}");
+        }
+    });
 }

@@ -264,6 +264,13 @@ mod tests {
         assert_eq!(connections.open.lock().unwrap().len(), 0);
     }
 
+    #[test]
+    fn a_port_takes_512_connections_and_bodies_of_a_kibibyte_a_second() {
+        let Limits { connections, head, body, bytes_per_second, .. } = Limits::default();
+        assert_eq!((connections, bytes_per_second), (512, 1024));
+        assert_eq!((head, body), (Duration::from_secs(10), Duration::from_secs(10)));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_takes_too_long_ends() {
         let (limits, stop) = (Limits::default(), CancellationToken::new());
