@@ -10,6 +10,8 @@ import names
 from support.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, OWN_KEY, REGION, Cloud, binary, eventually
 
 BUCKET = "served"
+#: Folders with the names that they are given.
+RENAMED = (("émoji 🎉/", "plus+plus/moved 🦀/"), ("a&b=c?d#e/", "other/"))
 SECONDS = 240
 
 
@@ -47,6 +49,13 @@ class Space:
         found = names.files(self.source)
         assert len(found) == names.FILES
         return found
+
+    def change(self) -> dict[str, int]:
+        """One file of the source changes, one comes and one goes; tells what it has."""
+        (self.source / "plain.txt").write_text("other content")
+        (self.source / "new + one.txt").write_text("new")
+        (self.source / "100%.txt").unlink()
+        return names.files(self.source)
 
     def run(self, *command, **more) -> str:
         """The output of a command that must succeed."""
@@ -104,6 +113,11 @@ class Space:
             raise AssertionError(
                 f"in the bucket alone: {sorted(listed - indexed)[:10]}; in the index alone: {sorted(indexed - listed)[:10]}"
             ) from None
+
+
+def without(files: dict[str, int], start: str) -> dict[str, int]:
+    """The files after a folder went."""
+    return {path: size for path, size in files.items() if not path.startswith(start)}
 
 
 def moved(files: dict[str, int], start: str, to: str) -> dict[str, int]:

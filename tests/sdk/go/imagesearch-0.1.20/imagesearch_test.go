@@ -1,7 +1,6 @@
 package imagesearch
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
@@ -25,10 +24,6 @@ func client(id, secret, token string) *imagesearch.ImageSearchClient {
 	}
 	builder := imagesearch.ImageSearchClientBuilder().WithEndpoint(cloud.API).WithCredential(credentials.Build())
 	return imagesearch.NewImageSearchClient(builder.Build())
-}
-
-func own() *imagesearch.ImageSearchClient {
-	return client(local.AccessKeyID, local.AccessKeySecret, "")
 }
 
 const instance = "photos"
@@ -59,48 +54,18 @@ var requests = map[string]any{
 	}},
 }
 
-func TestEachCallOfTheSdkIsInTheTable(t *testing.T) {
-	var methods []string
-	for operation := range requests {
-		methods = append(methods, "Run"+operation)
-	}
-	slices.Sort(methods)
-	if calls := local.Calls(own()); !slices.Equal(calls, methods) {
-		t.Fatalf("the SDK has %v, the table %v", calls, methods)
-	}
+func version() local.Version {
+	made := func(id, secret, token string) any { return client(id, secret, token) }
+	return local.Version{Cloud: cloud, Client: made, Requests: requests, Prefix: "Run", One: "SearchPicture"}
 }
 
-func TestASignedCallReachesItsOperation(t *testing.T) {
-	client := own()
-	for operation, request := range requests {
-		// Signed within the same second the second one is the same request to the byte.
-		for range 2 {
-			local.CheckOutcome(t, local.Run(client, "Run"+operation, request), operation)
-		}
-	}
-}
-
-func TestAWrongSecretIsRefused(t *testing.T) {
-	for operation, request := range requests {
-		wrong := client(local.AccessKeyID, "wrong", "")
-		local.CheckRefused(t, local.Run(wrong, "Run"+operation, request), 401, "APIGW.0301")
-		nobody := client("nobody", local.AccessKeySecret, "")
-		local.CheckRefused(t, local.Run(nobody, "Run"+operation, request), 401, "APIGW.0301")
-	}
-}
-
-func TestATemporaryKeyIsLetInWithItsTokenOnly(t *testing.T) {
-	id, secret, token := cloud.TemporaryKey(t)
-	operation := "SearchPicture"
-	request := requests[operation]
-	local.CheckOutcome(t, local.Run(client(id, secret, token), "Run"+operation, request), operation)
-	local.CheckRefused(t, local.Run(client(id, secret, ""), "Run"+operation, request), 401, "APIGW.0301")
-	local.CheckRefused(t, local.Run(client(id, secret, "other"), "Run"+operation, request), 401, "APIGW.0301")
+func TestWhoIsLetIn(t *testing.T) {
+	version().CheckWhoIsLetIn(t)
 }
 
 func TestAPolicySaysWhichOperation(t *testing.T) {
 	id, secret := cloud.AccessKey(t, "imagesearch:SearchPicture", "*")
 	client := client(id, secret, "")
-	local.CheckOutcome(t, local.Run(client, "RunSearchPicture", requests["SearchPicture"]), "SearchPicture")
-	local.CheckRefused(t, local.Run(client, "RunAddPicture", requests["AddPicture"]), 403, "IS.0011")
+	local.CheckOutcome(t, version().Run(client, "SearchPicture"), "SearchPicture")
+	local.CheckRefused(t, version().Run(client, "AddPicture"), 403, "IS.0011")
 }

@@ -1,7 +1,6 @@
 package imagesearch
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
@@ -25,10 +24,6 @@ func client(id, secret, token string) *imagesearch.ImageSearchClient {
 	}
 	builder := imagesearch.ImageSearchClientBuilder().WithEndpoints([]string{cloud.API}).WithCredential(credentials.Build())
 	return imagesearch.NewImageSearchClient(builder.Build())
-}
-
-func own() *imagesearch.ImageSearchClient {
-	return client(local.AccessKeyID, local.AccessKeySecret, "")
 }
 
 const service = "test_instance"
@@ -58,58 +53,29 @@ func requests(service string) map[string]any {
 	}
 }
 
-func TestEachCallOfTheSdkIsInTheTable(t *testing.T) {
-	var methods []string
-	for operation := range requests(service) {
-		methods = append(methods, operation)
-	}
-	slices.Sort(methods)
-	if calls := local.Calls(own()); !slices.Equal(calls, methods) {
-		t.Fatalf("the SDK has %v, the table %v", calls, methods)
-	}
+func version(service string) local.Version {
+	made := func(id, secret, token string) any { return client(id, secret, token) }
+	return local.Version{Cloud: cloud, Client: made, Requests: requests(service), One: "RunSearch"}
 }
 
-func TestASignedCallReachesItsOperation(t *testing.T) {
-	client := own()
-	for operation, request := range requests(service) {
-		// Signed within the same second the second one is the same request to the byte.
-		for range 2 {
-			local.CheckOutcome(t, local.Run(client, operation, request), operation)
-		}
-	}
-}
-
-func TestAWrongSecretIsRefused(t *testing.T) {
-	for operation, request := range requests(service) {
-		wrong := client(local.AccessKeyID, "wrong", "")
-		local.CheckRefused(t, local.Run(wrong, operation, request), 401, "APIGW.0301")
-		nobody := client("nobody", local.AccessKeySecret, "")
-		local.CheckRefused(t, local.Run(nobody, operation, request), 401, "APIGW.0301")
-	}
-}
-
-func TestATemporaryKeyIsLetInWithItsTokenOnly(t *testing.T) {
-	id, secret, token := cloud.TemporaryKey(t)
-	operation := "RunSearch"
-	request := requests(service)[operation]
-	local.CheckOutcome(t, local.Run(client(id, secret, token), operation, request), operation)
-	local.CheckRefused(t, local.Run(client(id, secret, ""), operation, request), 401, "APIGW.0301")
-	local.CheckRefused(t, local.Run(client(id, secret, "other"), operation, request), 401, "APIGW.0301")
+func TestWhoIsLetIn(t *testing.T) {
+	version(service).CheckWhoIsLetIn(t)
 }
 
 func TestAPolicySaysWhichOperationAndInstance(t *testing.T) {
 	resource := "acs:imagesearch:*:*:project/" + local.Project + "/instance/" + service
 	id, secret := cloud.AccessKey(t, "imagesearch:RunSearch", resource)
 	client := client(id, secret, "")
-	local.CheckOutcome(t, local.Run(client, "RunSearch", requests(service)["RunSearch"]), "RunSearch")
-	local.CheckRefused(t, local.Run(client, "RunAddData", requests(service)["RunAddData"]), 403, "IS.0011")
-	local.CheckRefused(t, local.Run(client, "RunSearch", requests("another")["RunSearch"]), 403, "IS.0011")
+	local.CheckOutcome(t, version(service).Run(client, "RunSearch"), "RunSearch")
+	local.CheckRefused(t, version(service).Run(client, "RunAddData"), 403, "IS.0011")
+	local.CheckRefused(t, version("another").Run(client, "RunSearch"), 403, "IS.0011")
 }
 
 func TestAnOddNameInThePathDoesNotBreakTheSignature(t *testing.T) {
 	for _, name := range []string{"with blank", "北京", "a+b&c=d?e#f", "100%"} {
 		t.Run(name, func(t *testing.T) {
-			local.CheckOutcome(t, local.Run(own(), "RunSearch", requests(name)["RunSearch"]), "RunSearch")
+			own := client(local.AccessKeyID, local.AccessKeySecret, "")
+			local.CheckOutcome(t, version(name).Run(own, "RunSearch"), "RunSearch")
 		})
 	}
 }

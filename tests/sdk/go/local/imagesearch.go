@@ -70,3 +70,56 @@ func CheckRefused(t *testing.T, err error, status int, code string) {
 		t.Fatalf("wanted %d %s: %v", status, code, err)
 	}
 }
+
+// Version is a version of the SDK: its client, and a call of each operation by its name.
+type Version struct {
+	Cloud *Cloud
+	// Client makes a client with a key, and with a security token where there is one.
+	Client func(id, secret, token string) any
+	// Requests has a call of each operation, with a body as it may be.
+	Requests map[string]any
+	// Prefix stands before the name of an operation in that of its method.
+	Prefix string
+	// One is the operation that is called where one is enough.
+	One string
+}
+
+// Run calls an operation and gives its error.
+func (v Version) Run(client any, operation string) error {
+	return Run(client, v.Prefix+operation, v.Requests[operation])
+}
+
+// CheckWhoIsLetIn is what holds of every version of the SDK.
+func (v Version) CheckWhoIsLetIn(t *testing.T) {
+	own := v.Client(AccessKeyID, AccessKeySecret, "")
+	t.Run("each call of the SDK is in the table", func(t *testing.T) {
+		var methods []string
+		for operation := range v.Requests {
+			methods = append(methods, v.Prefix+operation)
+		}
+		slices.Sort(methods)
+		if calls := Calls(own); !slices.Equal(calls, methods) {
+			t.Fatalf("the SDK has %v, the table %v", calls, methods)
+		}
+	})
+	t.Run("a signed call reaches its operation", func(t *testing.T) {
+		for operation := range v.Requests {
+			// Signed within the same second the second one is the same request to the byte.
+			for range 2 {
+				CheckOutcome(t, v.Run(own, operation), operation)
+			}
+		}
+	})
+	t.Run("a wrong secret is refused", func(t *testing.T) {
+		for operation := range v.Requests {
+			CheckRefused(t, v.Run(v.Client(AccessKeyID, "wrong", ""), operation), 401, "APIGW.0301")
+			CheckRefused(t, v.Run(v.Client("nobody", AccessKeySecret, ""), operation), 401, "APIGW.0301")
+		}
+	})
+	t.Run("a temporary key is let in with its token only", func(t *testing.T) {
+		id, secret, token := v.Cloud.TemporaryKey(t)
+		CheckOutcome(t, v.Run(v.Client(id, secret, token), v.One), v.One)
+		CheckRefused(t, v.Run(v.Client(id, secret, ""), v.One), 401, "APIGW.0301")
+		CheckRefused(t, v.Run(v.Client(id, secret, "other"), v.One), 401, "APIGW.0301")
+	})
+}

@@ -4,7 +4,6 @@ import static mediadex.sdk.ImageSearch.PROJECT;
 import static mediadex.sdk.ImageSearch.checkOutcome;
 import static mediadex.sdk.ImageSearch.checkRefused;
 import static mediadex.sdk.ImageSearch.keyPair;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonObject;
 import com.huaweicloud.sdk.core.auth.BasicCredentials;
@@ -25,20 +24,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** huaweicloud-sdk-imagesearch 3.1.143, which has the v2 calls: who is let in, and to what. */
-class ImageSearchV2Test {
+class ImageSearchV2Test extends WhoIsLetIn {
     private static final String SERVICE = "test_instance";
-    private static Cloud cloud;
 
-    @BeforeAll
-    static void start() throws Exception {
-        cloud = Cloud.shared();
+    ImageSearchV2Test() {
+        super("RunSearch");
     }
 
     /** The method of each operation. */
@@ -49,8 +44,19 @@ class ImageSearchV2Test {
             "RunSearch", "runSearch",
             "RunUpdateData", "runUpdateData");
 
-    static Set<String> operations() {
+    @Override
+    protected Set<String> operations() {
         return new TreeSet<>(METHODS.keySet());
+    }
+
+    @Override
+    protected String method(String operation) {
+        return METHODS.get(operation);
+    }
+
+    @Override
+    protected Object request(String operation) {
+        return request(operation, SERVICE);
     }
 
     /** A call of each operation, with a body as it may be. */
@@ -83,57 +89,14 @@ class ImageSearchV2Test {
         };
     }
 
-    private static ImageSearchClient client(BasicCredentials credentials) {
+    @Override
+    protected Object client(BasicCredentials credentials) {
         return ImageSearch.client(cloud, ImageSearchClient.newBuilder(), credentials);
     }
 
-    private static void isLetIn(Object client, String operation, String service) {
-        checkOutcome(client, METHODS.get(operation), request(operation, service), operation);
-    }
-
-    private static void isRefused(BasicCredentials credentials, String operation) {
-        checkRefused(client(credentials), METHODS.get(operation), request(operation, SERVICE), 401, "APIGW.0301");
-    }
-
-    @Test
-    void eachCallOfTheSdkIsInTheTable() {
-        assertEquals(new TreeSet<>(METHODS.values()), ImageSearch.calls(ImageSearchClient.class, ""));
-        assertEquals(new TreeSet<>(METHODS.values()), ImageSearch.calls(ImageSearchAsyncClient.class, "Async"));
-    }
-
-    @ParameterizedTest
-    @MethodSource("operations")
-    void aSignedCallReachesItsOperation(String operation) {
-        ImageSearchClient client = client(keyPair());
-        isLetIn(client, operation, SERVICE);
-        // Signed within the same second it is the same request to the byte.
-        isLetIn(client, operation, SERVICE);
-    }
-
-    @ParameterizedTest
-    @MethodSource("operations")
-    void aCallOfTheAsynchronousClientReachesItToo(String operation) {
-        Object client = ImageSearch.client(cloud, ImageSearchAsyncClient.newBuilder(), keyPair());
-        String method = METHODS.get(operation) + "Async";
-        checkOutcome(client, method, request(operation, SERVICE), operation);
-    }
-
-    @ParameterizedTest
-    @MethodSource("operations")
-    void aWrongSecretIsRefused(String operation) {
-        isRefused(keyPair(Cloud.ACCESS_KEY_ID, "wrong"), operation);
-        isRefused(keyPair("nobody", Cloud.ACCESS_KEY_SECRET), operation);
-    }
-
-    @Test
-    void aTemporaryKeyIsLetInWithItsTokenOnly() throws Exception {
-        JsonObject key = cloud.temporaryKey();
-        String id = key.get("AccessKeyId").getAsString();
-        String secret = key.get("AccessKeySecret").getAsString();
-        String token = key.get("SecurityToken").getAsString();
-        isLetIn(client(keyPair(id, secret).withSecurityToken(token)), "RunSearch", SERVICE);
-        isRefused(keyPair(id, secret), "RunSearch");
-        isRefused(keyPair(id, secret).withSecurityToken("other"), "RunSearch");
+    @Override
+    protected Object asynchronousClient(BasicCredentials credentials) {
+        return ImageSearch.client(cloud, ImageSearchAsyncClient.newBuilder(), credentials);
     }
 
     @Test
@@ -141,9 +104,9 @@ class ImageSearchV2Test {
         JsonObject key = cloud.accessKey(("{'Effect': 'Allow', 'Action': 'imagesearch:RunSearch',"
                         + " 'Resource': 'acs:imagesearch:*:*:project/%s/instance/%s'}")
                 .formatted(PROJECT, SERVICE));
-        ImageSearchClient client = client(keyPair(
+        Object client = client(keyPair(
                 key.get("AccessKeyId").getAsString(), key.get("AccessKeySecret").getAsString()));
-        isLetIn(client, "RunSearch", SERVICE);
+        isLetIn(client, "RunSearch");
         checkRefused(client, "runAddData", request("RunAddData", SERVICE), 403, "IS.0011");
         checkRefused(client, "runSearch", request("RunSearch", "another"), 403, "IS.0011");
     }
@@ -152,6 +115,6 @@ class ImageSearchV2Test {
     @ParameterizedTest
     @ValueSource(strings = {"with blank", "北京", "a+b&c=d", "100%"})
     void anOddNameInThePathDoesNotBreakTheSignature(String service) {
-        isLetIn(client(keyPair()), "RunSearch", service);
+        checkOutcome(client(keyPair()), "runSearch", request("RunSearch", service), "RunSearch");
     }
 }
