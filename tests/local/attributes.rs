@@ -76,6 +76,11 @@ async fn tags_that_no_event_told_of_are_found_by_scans_of_the_template_of_storag
     local.call("ResumeBinding", binding).await;
     local.until_scanned("p", "d", "bucket").await;
     assert_eq!(file(&local, "a.txt").await["OSSTagging"], json!({"Team": "B"}));
+    // Those that an object comes with: HEAD says only how many there are.
+    let put = local.cloud.ctx.s3().put_object().bucket("bucket").key("c.txt").tagging("Team=C");
+    put.body(b"text with tags".to_vec().into()).send().await.unwrap();
+    local.until_files("p", "d", &["a.txt", "b.txt", "c.txt"]).await;
+    assert_eq!(file(&local, "c.txt").await["OSSTagging"], json!({"Team": "C"}));
     local.cloud.shutdown().await;
 }
 

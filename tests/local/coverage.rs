@@ -56,6 +56,26 @@ fn each_operation_is_called_by_a_test_through_the_gateway() {
 }
 
 #[test]
+fn the_rule_for_eventbridge_lets_every_event_through_that_is_followed() {
+    let template = read("template.yaml");
+    let rule = template.split_once("\n  BridgedObjects:\n").unwrap().1;
+    let types = rule.split_once("detail-type:\n").unwrap().1;
+    let types: Vec<&str> = types.lines().map_while(|line| line.trim().strip_prefix("- ")).collect();
+    let wanted = [
+        "Object Created",
+        "Object Deleted",
+        "Object Tags Added",
+        "Object Tags Deleted",
+        "Object ACL Updated",
+        "Object Storage Class Changed",
+        "Object Restore Initiated",
+        "Object Restore Completed",
+        "Object Restore Expired",
+    ];
+    assert_eq!(types, wanted);
+}
+
+#[test]
 fn the_bill_counts_the_alarms_and_secrets_of_the_template() {
     let template = read("template.yaml");
     let count = |kind: &str| template.matches(&format!("Type: {kind}\n")).count();

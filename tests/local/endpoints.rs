@@ -2,7 +2,7 @@
 //! who is refused, in which shape, and before which body is read.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mediadex_core::gateway::{Credentials, HttpRequest, sign_acs3};
 use serde_json::json;
@@ -125,6 +125,26 @@ async fn further_names_of_the_endpoints_are_those_that_are_allowed() {
         }
     }
     cloud.shutdown().await;
+}
+
+/// On each port, by the clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_head_is_waited_for_ten_seconds() {
+    let local = Local::start().await;
+    let at = local.cloud.endpoints;
+    let ends = [at.api, at.s3, at.dynamodb, at.sns].map(|address| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HT").await.unwrap();
+        let begun = Instant::now();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut [0; 64])).await;
+        let read = read.unwrap_or_else(|_| panic!("{address} still waits"));
+        assert_eq!(read.unwrap_or(0), 0, "{address} answers");
+        begun.elapsed()
+    });
+    for took in futures::future::join_all(ends).await {
+        assert!((9..20).contains(&took.as_secs()), "{took:?}");
+    }
+    local.cloud.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,3 +51,24 @@ fn what_keeps_the_index_from_being_the_folder_is_said_at_each_start() {
     assert!(said.contains(&format!("\nwarning: {warning}\n")), "{said}");
     assert!(said.contains("; changes of the folders are not followed\n"), "{said}");
 }
+
+/// Files that were renamed while nobody looked: what a name was of is found under
+/// another, so nothing is missing.
+#[test]
+fn a_folder_that_was_renamed_holds_nothing_back() {
+    let user = User::new();
+    let trip = user.folder().join("trip");
+    std::fs::create_dir(&trip).unwrap();
+    for number in 0..8 {
+        std::fs::write(trip.join(format!("{number}.txt")), number.to_string()).unwrap();
+    }
+    let guarded = |up: &mut Command| {
+        up.env("MEDIADEX_GUARD_FLOOR", "1").env("MEDIADEX_GUARD_SHARE", "0.1");
+    };
+    user.up(guarded).stop();
+    std::fs::rename(&trip, user.folder().join("journey")).unwrap();
+    let up = user.up(guarded);
+    let dataset = up.ready["datasets"][0].clone();
+    assert_eq!((&dataset["state"], &dataset["files"]), (&json!("Running"), &json!(9)), "{dataset}");
+    assert!(!up.stop().contains("warning: "));
+}

@@ -157,6 +157,15 @@ async fn a_client_that_waits_for_100_reads_it_or_the_end() {
         let got = served.ask(empty.as_bytes()).await;
         assert!(got.starts_with("HTTP/1.1 200 ") && got.contains("connection: close\r\n"), "{got}");
     }
+    // A page of another origin is not asked for its body.
+    for (host, origin, status) in [("evil.test", "http://evil.test", "421"), ("localhost", "null", "403")] {
+        let mut stream = served.connect().await;
+        let head = head.replacen("localhost", host, 1);
+        let page = format!("{head}origin: {origin}\r\ncontent-length: 2\r\n\r\n");
+        stream.write_all(page.as_bytes()).await.unwrap();
+        let got = answer(&mut stream).await;
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")), "{host} {origin}: {got}");
+    }
     let mut stream = served.connect().await;
     stream.write_all(format!("{head}content-length: 2\r\n\r\n").as_bytes()).await.unwrap();
     assert_eq!(answer(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
