@@ -142,7 +142,7 @@ async fn half_a_head_is_waited_for_ten_seconds() {
         begun.elapsed()
     });
     for took in futures::future::join_all(ends).await {
-        assert!((9..20).contains(&took.as_secs()), "{took:?}");
+        assert!(took >= Duration::from_secs(9), "{took:?}");
     }
     local.cloud.shutdown().await;
 }

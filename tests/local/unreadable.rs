@@ -165,6 +165,8 @@ async fn what_may_not_be_read_is_named_and_taken_up_later() {
     let mut up = Up(started.unwrap());
     let line = first_line(&mut up);
     let ready: Value = serde_json::from_str(&line).unwrap();
+    // So that it can be removed at the end.
+    set_mode(&folder.join("secret"), 0o755);
     let dataset = &ready["datasets"][0];
     assert_eq!((&dataset["state"], &dataset["files"]), (&json!("Retrying"), &json!(5)), "{line}");
     // What is in the folder is not missing, and the listing proves nothing.
