@@ -81,6 +81,16 @@ impl Algorithm {
         self.entry().2
     }
 
+    /// Whether a text can be such a checksum.
+    pub(crate) fn fits(self, sum: &str) -> bool {
+        STANDARD.decode(sum).is_ok_and(|bytes| bytes.len() == self.length())
+    }
+
+    /// Whether s3s has fields for such checksums.
+    pub(crate) fn is_known(self) -> bool {
+        matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64nvme | Self::Sha1 | Self::Sha256)
+    }
+
     /// The algorithm of a name.
     pub(crate) fn parse(name: &str) -> Outcome<Self> {
         let found = ALL.into_iter().find(|(_, known, ..)| known.eq_ignore_ascii_case(name));
@@ -403,19 +413,6 @@ macro_rules! fields {
     }};
 }
 pub(crate) use fields;
-
-/// Sets the checksums of an answer that s3s has fields for.
-macro_rules! set_sums {
-    ($output:expr, $sums:expr) => {{
-        use $crate::checksums::Algorithm;
-        $output.checksum_crc32 = $sums.get(Algorithm::Crc32).cloned();
-        $output.checksum_crc32c = $sums.get(Algorithm::Crc32c).cloned();
-        $output.checksum_crc64nvme = $sums.get(Algorithm::Crc64nvme).cloned();
-        $output.checksum_sha1 = $sums.get(Algorithm::Sha1).cloned();
-        $output.checksum_sha256 = $sums.get(Algorithm::Sha256).cloned();
-    }};
-}
-pub(crate) use set_sums;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body, Frame, SizeHint};
 use md5::{Digest, Md5};
 use mediadex_endpoint::RequestBody;
@@ -20,7 +20,8 @@ use crate::checksums::{Algorithm, Hashers};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected(Vec<(&'static str, Option<Algorithm>, String)>);
 
-const MD5: &str = "Content-MD5";
+/// The header of a body's MD5.
+pub(crate) const MD5: &str = "Content-MD5";
 
 /// Content-MD5 and the checksum headers, with the algorithm and the length of
 /// each in bytes.
@@ -47,6 +48,12 @@ impl Expected {
         }
         Ok((!expected.is_empty()).then_some(Self(expected)))
     }
+}
+
+/// Whether a Content-MD5 can be one.
+pub(crate) fn is_md5(value: &HeaderValue) -> bool {
+    let bytes = value.to_str().ok().and_then(|text| STANDARD.decode(text.trim()).ok());
+    bytes.is_some_and(|bytes| bytes.len() == 16)
 }
 
 /// Which digest differs, once the body was read.

@@ -1,16 +1,18 @@
 //! Uploads by a form, where s3s reads them differently from S3.
 //!
-//! s3s drops the name of the file, for which `${filename}` in the key stands, and
-//! the field `tagging`. So the fields before the file are read here as well; the
-//! policy is still checked by s3s, with the key that is meant.
+//! s3s drops the name of the file, for which `${filename}` in the key stands, the
+//! field `tagging` and some checksums. So the fields before the file are read here as
+//! well; the policy is still checked by s3s, with the key that is meant.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
-use http_body_util::BodyExt;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use futures::{StreamExt, TryStreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Frame;
 use mediadex_endpoint::RequestBody;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,6 +26,10 @@ use crate::{refused, xml};
 /// The most bytes of the fields before the file.
 const MOST: usize = 64 * 1024;
 const FILENAME: &str = "${filename}";
+/// Fields that need no condition in the policy: they only say what the file is.
+const CHECKSUM: &str = "x-amz-checksum-";
+/// Fields that mean what the headers of their names mean.
+const HEADERS: [&str; 2] = [CHECKSUM, "x-amz-sdk-checksum-algorithm"];
 
 /// The fields of a form: an extension of its request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Checks the fields, and adds to what s3s took from them.
-    pub(crate) fn complete(&self, input: &mut PutObjectInput) -> Outcome<()> {
+    pub(crate) fn complete(&self, input: &mut PutObjectInput, headers: &mut HeaderMap) -> Outcome<()> {
         let given: Vec<(&str, &str)> =
             self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         refused::check("PostObject", &given)?;
@@ -46,6 +52,13 @@ impl Form {
             let pairs: Vec<String> =
                 tags.iter().map(|(key, value)| format!("{}={}", text(key), text(value))).collect();
             input.tagging = Some(pairs.join("&"));
+        }
+        for (name, value) in &self.0 {
+            if HEADERS.iter().any(|start| name.starts_with(start)) {
+                let wrong = || Fault::invalid("The name or value of a checksum field is not valid");
+                let name = HeaderName::try_from(name).map_err(|_| wrong())?;
+                headers.append(name, HeaderValue::try_from(value).map_err(|_| wrong())?);
+            }
         }
         Ok(())
     }
@@ -122,36 +135,88 @@ fn with_text(document: &str, name: &str, text: &str) -> String {
     }
 }
 
-/// What is read already, and the rest.
-struct Joined {
-    read: Option<Bytes>,
-    rest: RequestBody,
+/// Why a form is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
 }
 
-impl hyper::body::Body for Joined {
-    type Data = Bytes;
-    type Error = io::Error;
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self { code: "MalformedPOSTRequest", message }
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match self.read.take() {
-            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
-            None => Pin::new(&mut self.rest).poll_frame(cx).map_err(io::Error::other),
+impl From<&str> for Wrong {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+/// What is read here of a policy.
+#[derive(Debug, PartialEq, Eq)]
+struct Policy {
+    expiration: String,
+    /// The fields that it has conditions for, in lower case.
+    fields: Vec<String>,
+}
+
+impl Policy {
+    /// Reads the field `policy`. What cannot be read is refused by s3s.
+    fn parse(field: &str) -> Option<Self> {
+        let document: serde_json::Value = serde_json::from_slice(&STANDARD.decode(field).ok()?).ok()?;
+        let mut fields = Vec::new();
+        for condition in document.get("conditions")?.as_array()? {
+            match condition {
+                serde_json::Value::Object(names) => fields.extend(names.keys().cloned()),
+                other => fields.extend(other.get(1).and_then(|name| name.as_str()).map(str::to_owned)),
+            }
         }
+        let name = |field: String| field.strip_prefix('$').unwrap_or(&field).to_ascii_lowercase();
+        Some(Self {
+            expiration: document.get("expiration")?.as_str()?.to_owned(),
+            fields: fields.into_iter().map(name).collect(),
+        })
+    }
+
+    /// S3 takes one form of a time only, s3s others as well.
+    fn check_expiration(&self) -> Result<(), Wrong> {
+        const FORM: &str = "0000-00-00T00:00:00";
+        let text = self.expiration.as_str();
+        let (time, fraction) = text.split_at_checked(FORM.len()).unwrap_or((text, ""));
+        let is_time = time.len() == FORM.len()
+            && time.bytes().zip(FORM.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                other => byte == other,
+            });
+        let is_fraction = match fraction.strip_suffix('Z') {
+            None => false,
+            Some("") => true,
+            Some(rest) => rest
+                .strip_prefix('.')
+                .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())),
+        };
+        if is_time && is_fraction {
+            return Ok(());
+        }
+        Err(Wrong {
+            code: "InvalidPolicyDocument",
+            message: format!("Invalid Policy: Invalid 'expiration' value: '{text}'"),
+        })
     }
 }
 
 /// Reads the fields of a form up to its file. The request that goes on has them
-/// among its extensions, and the file's name in its key.
+/// among its extensions, and the file's name in its key; of the checksums it has
+/// those that the policy names.
 ///
 /// # Errors
-/// A message, where the form cannot be read.
-pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Body>, Place), String> {
+/// Where the form cannot be read, or its policy has a wrong time.
+pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Body>, Place), Wrong> {
     let (mut head, mut rest) = request.into_parts();
     let Some(boundary) = boundary(&head.headers) else {
-        return Err("The Content-Type of the form has no boundary.".to_owned());
+        return Err("The Content-Type of the form has no boundary.".into());
     };
     let mut read = BytesMut::new();
     let fields = loop {
@@ -159,7 +224,7 @@ pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Bo
             break fields;
         }
         if read.len() > MOST {
-            return Err("The fields before the file are too large.".to_owned());
+            return Err("The fields before the file are too large.".into());
         }
         match rest.frame().await {
             Some(Ok(frame)) => {
@@ -167,24 +232,33 @@ pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Bo
                     read.extend_from_slice(&data);
                 }
             }
-            Some(Err(error)) => return Err(error.to_string()),
-            None => return Err("The form has no file.".to_owned()),
+            Some(Err(error)) => return Err(error.to_string().into()),
+            None => return Err("The form has no file.".into()),
         }
     };
+    let policy = fields.named.iter().find(|field| field.name.eq_ignore_ascii_case("policy"));
+    let policy = policy.and_then(|field| Policy::parse(&field.value));
+    if let Some(policy) = &policy {
+        policy.check_expiration()?;
+    }
     let mut key = String::new();
-    let mut read = read.freeze();
     let mut form = Form::default();
-    for field in fields.named {
+    // From the end, so that what stands before stays where it is.
+    for field in fields.named.into_iter().rev() {
         let name = field.name.to_ascii_lowercase();
         if name == "key" {
             key = field.value.replace(FILENAME, &fields.file);
             if field.value.contains(FILENAME) {
-                let (before, after) = (read.slice(..field.span.0), read.slice(field.span.1..));
-                read = [&before, key.as_bytes(), &after].concat().into();
+                replace(&mut read, field.span, key.as_bytes());
             }
+        }
+        let is_named = policy.as_ref().is_none_or(|policy| policy.fields.contains(&name));
+        if name.starts_with(CHECKSUM) && !is_named {
+            replace(&mut read, field.part, b"");
         }
         form.0.push((name, field.value));
     }
+    form.0.reverse();
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let place = Place {
         location: format!("http://{host}{}/{}", head.uri.path().trim_end_matches('/'), encode(&key)),
@@ -192,8 +266,20 @@ pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Bo
     head.extensions.insert(form);
     // The length of what was sent is not that of what goes on.
     head.headers.remove(header::CONTENT_LENGTH);
-    let body = Body::http_body_unsync(Joined { read: Some(read), rest });
+    let read = futures::stream::once(std::future::ready(Ok(Frame::data(read.freeze()))));
+    let rest = TryStreamExt::map_err(BodyStream::new(rest), io::Error::other);
+    let body = Body::http_body_unsync(StreamBody::new(read.chain(rest)));
     Ok((Request::from_parts(head, body), place))
+}
+
+/// Puts other bytes where some are.
+fn replace(bytes: &mut BytesMut, at: Range<usize>, others: &[u8]) {
+    if at.start <= at.end && at.end <= bytes.len() {
+        let after = bytes.split_off(at.end);
+        bytes.truncate(at.start);
+        bytes.extend_from_slice(others);
+        bytes.extend_from_slice(&after);
+    }
 }
 
 /// The boundary between the parts of a form.
@@ -206,12 +292,15 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
     found.filter(|boundary| !boundary.is_empty())
 }
 
-/// A field, and where its value stands in the body.
+/// A field, and where it stands in the body.
 #[derive(Debug, PartialEq, Eq)]
 struct Field {
     name: String,
     value: String,
-    span: (usize, usize),
+    /// Where its value is.
+    span: Range<usize>,
+    /// From its head to that of the next field.
+    part: Range<usize>,
 }
 
 /// The fields before the file, and the file's name without its folders.
@@ -248,15 +337,16 @@ fn fields(body: &[u8], boundary: &str) -> Result<Option<Fields>, String> {
         }
         let from = end + 4;
         let Some(to) = find(body, from, between.as_bytes()) else { return Ok(None) };
-        let span = (from, to);
-        let value = body.get(span.0..span.1).and_then(|value| std::str::from_utf8(value).ok());
-        named.push(Field { name, value: value.ok_or_else(malformed)?.to_owned(), span });
-        at = to + between.len();
-        match body.get(at..at + 2) {
-            Some(b"\r\n") => at += 2,
+        let value = body.get(from..to).and_then(|value| std::str::from_utf8(value).ok());
+        let value = value.ok_or_else(malformed)?.to_owned();
+        let next = to + between.len();
+        match body.get(next..next + 2) {
+            Some(b"\r\n") => {}
             Some(_) => return Err(malformed()),
             None => return Ok(None),
         }
+        named.push(Field { name, value, span: from..to, part: at..next + 2 });
+        at = next + 2;
     }
 }
 
@@ -302,7 +392,15 @@ mod tests {
             whole.named.iter().map(|field| (field.name.as_str(), field.value.as_str())).collect();
         assert_eq!(named, [("key", "up/${filename}"), ("Tagging", "")]);
         for field in &whole.named {
-            assert_eq!(HEAD.get(field.span.0..field.span.1), Some(field.value.as_str()));
+            assert_eq!(HEAD.get(field.span.clone()), Some(field.value.as_str()));
+        }
+        // Each can be left out.
+        for (at, field) in whole.named.iter().enumerate() {
+            let mut rest = BytesMut::from(HEAD);
+            replace(&mut rest, field.part.clone(), b"");
+            let rest = fields(&rest, "b").expect("a form").expect("all of it");
+            let left: Vec<&str> = rest.named.iter().map(|field| field.name.as_str()).collect();
+            assert_eq!(left, [["Tagging"], ["key"]][at]);
         }
         for cut in 0..HEAD.len() {
             assert_eq!(fields(HEAD.get(..cut).unwrap_or_default().as_bytes(), "b"), Ok(None), "{cut}");
@@ -313,6 +411,34 @@ mod tests {
         }
         let closed = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nk\r\n--b--\r\n";
         assert!(fields(closed.as_bytes(), "b").is_err());
+    }
+
+    #[test]
+    fn policies_are_read_and_their_times_checked() {
+        let read = |text: &str| Policy::parse(&STANDARD.encode(text));
+        let policy = read(
+            r#"{"expiration":"x","conditions":[{"acl":"private"},["eq","$Key","a"],["content-length-range",1,2],[],1]}"#,
+        );
+        let policy = policy.expect("a policy");
+        assert_eq!((policy.expiration.as_str(), policy.fields.join(",")), ("x", "acl,key".to_owned()));
+        for none in ["", "[]", r#"{"expiration":"x"}"#, r#"{"conditions":[]}"#] {
+            assert_eq!(read(none), None, "{none}");
+        }
+        for (expiration, want) in [
+            ("2026-11-28T01:00:00Z", true),
+            ("2026-11-28T01:00:00.000Z", true),
+            ("2026-11-28T01:00:00.Z", false),
+            ("2026-11-28T01:00:00", false),
+            ("2026-11-28T01:00:00+00:00", false),
+            ("2026-11-28 01:00:00+00:00", false),
+            ("2026-11-28 01:00:00Z", false),
+            ("2026-11-28é1:00:00Z", false),
+            ("2026-11-28", false),
+            ("", false),
+        ] {
+            let policy = Policy { expiration: expiration.to_owned(), fields: Vec::new() };
+            assert_eq!(policy.check_expiration().is_ok(), want, "{expiration}");
+        }
     }
 
     #[test]

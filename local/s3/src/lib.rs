@@ -30,6 +30,7 @@ mod api;
 mod bucket;
 mod checksums;
 mod conditions;
+mod date;
 mod digests;
 mod error;
 mod events;

@@ -245,17 +245,8 @@ impl Walk<'_> {
                 return Ok(false);
             }
         };
-        if self.full() {
-            return Ok(true);
-        }
-        self.page.last = Some(self.key.clone());
-        self.page.objects.push(Listed {
-            key: self.key.clone(),
-            stamp: self.bucket.stamp(status.stamp),
-            etag: String::new(),
-            storage_class: None,
-        });
-        Ok(false)
+        let stamp = self.bucket.stamp(status.stamp);
+        Ok(!self.add(stamp, String::new(), None))
     }
 
     /// Puts the marker of the folder whose key is in `self.key` on the page, if it
@@ -273,17 +264,20 @@ impl Walk<'_> {
         if self.bucket.stamp(status.stamp).inode != inode {
             return Ok(false);
         }
+        let stamp = Stamp { size: 0, mtime_ns, inode };
+        Ok(!self.add(stamp, markers::EMPTY.to_owned(), attributes.storage_class))
+    }
+
+    /// Puts the object whose key is in `self.key` on the page; answers whether there
+    /// was room for it.
+    fn add(&mut self, stamp: Stamp, etag: String, storage_class: Option<String>) -> bool {
         if self.full() {
-            return Ok(true);
+            return false;
         }
-        self.page.last = Some(self.key.clone());
-        self.page.objects.push(Listed {
-            key: self.key.clone(),
-            stamp: Stamp { size: 0, mtime_ns, inode },
-            etag: markers::EMPTY.to_owned(),
-            storage_class: attributes.storage_class,
-        });
-        Ok(false)
+        let key = self.key.clone();
+        self.page.last = Some(key.clone());
+        self.page.objects.push(Listed { key, stamp, etag, storage_class });
+        true
     }
 
     fn full(&self) -> bool {

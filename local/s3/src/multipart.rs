@@ -6,10 +6,10 @@ use std::io;
 
 use md5::{Digest, Md5};
 use s3s::S3ErrorCode;
-use s3s::dto::{ChecksumType, CompletedPart};
+use s3s::dto::ChecksumType;
 
 use crate::bucket::Bucket;
-use crate::checksums::{Algorithm, Hashers, Plan, SumType, Sums, copy_hashed, fields, invalid_request};
+use crate::checksums::{Algorithm, Hashers, Plan, SumType, Sums, copy_hashed, invalid_request};
 use crate::conditions::WriteConditions;
 use crate::error::{Doing, Fault, Outcome};
 use crate::events::EventName;
@@ -26,10 +26,18 @@ const MIN_PART: u64 = 5 << 20;
 /// S3's upper limit for part numbers.
 const MAX_PARTS: i32 = 10_000;
 
+/// A part that a client completes an upload with.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) number: i32,
+    pub(crate) etag: Option<String>,
+    pub(crate) sums: Sums,
+}
+
 /// What a client asks for when it completes an upload.
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
-    pub(crate) parts: Vec<CompletedPart>,
+    pub(crate) parts: Vec<Named>,
     /// The checksum that the object should have.
     pub(crate) sums: Sums,
     /// How it was made: as the client says.
@@ -273,30 +281,27 @@ impl Inner {
     }
 
     /// The parts that the client named, in its order, checked as S3 does.
-    fn choose_parts(&self, id: &str, wanted: &[CompletedPart]) -> Outcome<Vec<Part>> {
+    fn choose_parts(&self, id: &str, wanted: &[Named]) -> Outcome<Vec<Part>> {
         if wanted.is_empty() {
             return Err(Fault::client(S3ErrorCode::MalformedXML, "You must specify at least one part"));
         }
         let present = self.sidecar.parts(id)?;
         let mut chosen: Vec<Part> = Vec::with_capacity(wanted.len());
         for part in wanted {
-            let number = part.part_number.unwrap_or_default();
+            let number = part.number;
             if chosen.last().is_some_and(|last| last.number >= number) {
                 return Err(Fault::client(
                     S3ErrorCode::InvalidPartOrder,
                     "The list of parts was not in ascending order. Parts must be ordered by part number.",
                 ));
             }
-            let named = part.e_tag.as_ref().map(s3s::dto::ETag::value);
             let found = present
                 .binary_search_by_key(&number, |p| p.number)
                 .ok()
                 .and_then(|at| present.get(at))
-                .filter(|p| named.is_none_or(|etag| etag == p.etag))
+                .filter(|p| part.etag.as_ref().is_none_or(|etag| *etag == p.etag))
                 .filter(|p| {
-                    fields!(part)
-                        .iter()
-                        .all(|(algorithm, sum)| p.sums.get(algorithm).is_none_or(|it| it == sum))
+                    part.sums.iter().all(|(algorithm, sum)| p.sums.get(algorithm).is_none_or(|it| it == sum))
                 });
             let Some(found) = found else {
                 return Err(Fault::client(

@@ -15,6 +15,7 @@ use s3s::route::S3Route;
 use s3s::service::S3Service;
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use crate::checksums::Sums;
 use crate::signing::{IN_QUERY, decoded, parameters};
 use crate::{intake, xml};
 
@@ -26,6 +27,11 @@ const COPY_SOURCE: &str = "x-amz-copy-source";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verified;
 
+/// Among a request's extensions: of the parts that an upload is completed with, in
+/// order, the checksums that s3s does not know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SumsOfParts(pub(crate) Vec<Sums>);
+
 /// Takes the requests that have to be rewritten from the first service.
 pub(crate) struct Rewrite(pub(crate) S3Service);
 
@@ -33,7 +39,16 @@ pub(crate) struct Rewrite(pub(crate) S3Service);
 pub(crate) fn has_xml(method: &Method, uri: &Uri) -> bool {
     let names: &[&str] = match *method {
         Method::POST => &["delete", "uploadId", "restore", "select"],
-        Method::PUT => &["acl", "tagging", "notification", "retention", "legal-hold"],
+        Method::PUT => &[
+            "acl",
+            "tagging",
+            "notification",
+            "retention",
+            "legal-hold",
+            "versioning",
+            "ownershipControls",
+            "publicAccessBlock",
+        ],
         _ => return false,
     };
     let query = parameters(uri.query().unwrap_or_default());
@@ -107,12 +122,14 @@ impl S3Route for Rewrite {
             let document = if document.is_empty() {
                 document
             } else {
-                xml::plain(&document).ok_or_else(|| {
+                let (plain, of_parts) = xml::plain(&document).ok_or_else(|| {
                     s3_error!(
                         MalformedXML,
                         "The XML you provided was not well-formed or did not validate against our published schema"
                     )
-                })?
+                })?;
+                extensions.insert(SumsOfParts(of_parts));
+                plain
             };
             headers.remove(TRANSFER_ENCODING);
             headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));

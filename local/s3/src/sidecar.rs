@@ -5,6 +5,7 @@
 //! different object, whose row is ignored and later replaced.
 
 mod completed;
+mod configurations;
 mod markers;
 mod redo;
 
@@ -20,6 +21,7 @@ use crate::checksums::{Plan, SumType, Sums};
 use crate::fsys::Stamp;
 use crate::parts::Layout;
 pub(crate) use completed::Completed;
+pub(crate) use configurations::{Configuration, PublicAccess};
 pub(crate) use markers::Marker;
 pub(crate) use redo::Redo;
 
@@ -31,6 +33,7 @@ CREATE TABLE IF NOT EXISTS objects(
   PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS buckets(name TEXT PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notifications(bucket TEXT PRIMARY KEY, configuration TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS configurations(bucket TEXT PRIMARY KEY, configuration TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS made_folders(
   bucket TEXT NOT NULL, folder TEXT NOT NULL, inode INTEGER NOT NULL,
   PRIMARY KEY(bucket, folder)) WITHOUT ROWID;
@@ -291,7 +294,9 @@ impl Sidecar {
             "DELETE FROM parts WHERE upload IN (SELECT id FROM uploads WHERE bucket = ?1)",
             [name],
         )?;
-        for table in ["uploads", "objects", "notifications", "made_folders", "completed", "markers"] {
+        for table in
+            ["uploads", "objects", "notifications", "configurations", "made_folders", "completed", "markers"]
+        {
             transaction.execute(&format!("DELETE FROM {table} WHERE bucket = ?1"), [name])?;
         }
         transaction.execute("DELETE FROM buckets WHERE name = ?1", [name])?;

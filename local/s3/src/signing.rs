@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse};
 
-use crate::{digests, form, rewrite};
+use crate::{date, digests, form, rewrite};
 
 /// The only algorithm there is.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -52,7 +52,11 @@ impl Signed {
     /// When the service fails in a way that is no answer.
     pub(crate) async fn answer(&self, mut request: Request<RequestBody>) -> Result<HttpResponse, HttpError> {
         join_lists(request.headers_mut());
-        match check(&request, self.post_policy) {
+        let checked = check(&request, self.post_policy).and_then(|passed| {
+            date::supply(request.headers_mut()).map_err(Refusal::undated)?;
+            Ok(passed)
+        });
+        match checked {
             Err(refusal) => {
                 tracing::debug!(
                     code = refusal.code,
@@ -62,7 +66,7 @@ impl Signed {
             }
             Ok(Passed::Form) => match form::receive(request).await {
                 Ok((request, place)) => Ok(place.complete(self.service.call(request).await?)),
-                Err(message) => Ok(Refusal::bad("MalformedPOSTRequest", message).response(&self.region)),
+                Err(wrong) => Ok(Refusal::bad(wrong.code, wrong.message).response(&self.region)),
             },
             Ok(Passed::AsItIs) => self.service.call(request.map(Body::http_body_unsync)).await,
             Ok(Passed::Digested(expected)) => {
@@ -120,6 +124,11 @@ impl Refusal {
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
         )
+    }
+
+    /// The time of a request is missing, or is none.
+    fn undated(why: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", why)
     }
 
     fn mechanism() -> Self {
@@ -193,6 +202,10 @@ fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> 
         return Err(Refusal::bad("InvalidToken", "The provided token is malformed or otherwise invalid."));
     }
     check_headers(headers, Some(&signed))?;
+    // s3s takes an empty one for none.
+    if !headers.get_all("content-md5").iter().all(digests::is_md5) {
+        return Err(invalid_digest(digests::MD5));
+    }
     let has = |wanted: &str| query.iter().any(|(name, _)| name == wanted);
     // Where an upload is completed they are the object's, not the body's.
     if rewrite::has_xml(request.method(), request.uri()) && !has("uploadId") {
@@ -202,12 +215,14 @@ fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> 
                 Err(Refusal::bad("InvalidRequest", "Missing required header for this request: Content-MD5"))
             }
             Ok(None) => Ok(Passed::AsItIs),
-            Err(name) => {
-                Err(Refusal::bad("InvalidDigest", format!("The {name} you specified is not valid.")))
-            }
+            Err(name) => Err(invalid_digest(name)),
         };
     }
     Ok(Passed::AsItIs)
+}
+
+fn invalid_digest(name: &str) -> Refusal {
+    Refusal::bad("InvalidDigest", format!("The {name} you specified is not valid."))
 }
 
 /// Makes one header of those that are lists: some clients send a line for each
@@ -471,6 +486,8 @@ mod tests {
         case("POST", "delete", &[own, date], "400 InvalidRequest");
         case("POST", "delete=", &[own, date, ("content-md5", "no")], "400 InvalidDigest");
         case("POST", "delete", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "digested");
+        case("PUT", "", &[own, date, ("content-md5", "")], "400 InvalidDigest");
+        case("PUT", "", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "ok");
         case("PUT", "tagging", &[own, date], "ok");
         case("PUT", "tagging", &[own, date, ("content-md5", "no")], "400 InvalidDigest");
         case("PUT", "tagging", &[own, date, ("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "digested");

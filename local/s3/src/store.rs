@@ -36,6 +36,9 @@ pub enum Watch {
 /// The pause between two walks where the operating system cannot watch.
 pub const DEFAULT_POLL: Duration = Duration::from_secs(5);
 
+/// The region of S3 that differs from the others.
+pub(crate) const FIRST_REGION: &str = "us-east-1";
+
 /// How a store behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -60,7 +63,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            region: "us-east-1".to_owned(),
+            region: FIRST_REGION.to_owned(),
             watch: Watch::Native,
             sink: Sink::none(),
             post_policy: false,
@@ -373,6 +376,10 @@ impl Inner {
         use s3s::S3ErrorCode;
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
         if buckets.contains_key(name) {
+            // S3's first region grants what is there already, and it stays as it is.
+            if self.options.region == FIRST_REGION {
+                return Ok(());
+            }
             return Err(Fault::client(
                 S3ErrorCode::BucketAlreadyOwnedByYou,
                 "Your previous request to create the named bucket succeeded and you already own it.",

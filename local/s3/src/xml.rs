@@ -8,25 +8,63 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::Event;
 
+use crate::checksums::{Algorithm, Sums};
+
 /// The same document with each text as it is, only `&`, `<` and `>` escaped,
 /// and without comments, processing instructions and declarations. `None` if
 /// it is not well-formed.
-pub(crate) fn plain(document: &[u8]) -> Option<Vec<u8>> {
+///
+/// The checksums of parts that s3s does not know are left out; they come beside
+/// it, one element for each `Part`.
+pub(crate) fn plain(document: &[u8]) -> Option<(Vec<u8>, Vec<Sums>)> {
     let mut plain = Vec::with_capacity(document.len());
+    let mut of_parts: Vec<Sums> = Vec::new();
+    let mut is_in_part = false;
+    let mut left_out: Option<(Algorithm, String)> = None;
     walk(document, |part| match part {
         Part::Start(tag) => {
+            let name = tag.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            if left_out.is_some() {
+                return;
+            }
+            if let Some(algorithm) = unknown(name).filter(|_| is_in_part) {
+                left_out = Some((algorithm, String::new()));
+                return;
+            }
+            if name == b"Part" {
+                is_in_part = true;
+                of_parts.push(Sums::default());
+            }
             plain.push(b'<');
             plain.extend_from_slice(tag);
             plain.push(b'>');
         }
         Part::End(name) => {
+            if let Some((algorithm, _)) = &left_out {
+                if unknown(name) == Some(*algorithm)
+                    && let (Some((algorithm, sum)), Some(sums)) = (left_out.take(), of_parts.last_mut())
+                {
+                    sums.set(algorithm, sum);
+                }
+                return;
+            }
+            is_in_part &= name != b"Part";
             plain.extend_from_slice(b"</");
             plain.extend_from_slice(name);
             plain.push(b'>');
         }
-        Part::Text(text) => escape(text, &mut plain),
+        Part::Text(text) => match &mut left_out {
+            Some((_, sum)) => sum.push_str(text),
+            None => escape(text, &mut plain),
+        },
     })?;
-    Some(plain)
+    Some((plain, of_parts))
+}
+
+/// The algorithm of an element such as `ChecksumSHA512`, if s3s does not know it.
+fn unknown(name: &[u8]) -> Option<Algorithm> {
+    let name = name.strip_prefix(b"Checksum")?;
+    Algorithm::all().find(|algorithm| !algorithm.is_known() && algorithm.name().as_bytes() == name)
 }
 
 /// The keys and values in the document of a tag set.
@@ -154,10 +192,35 @@ mod tests {
             ("<Key>a & b</Key>", None),
         ];
         for (document, want) in table {
-            let got = plain(document.as_bytes()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let got =
+                plain(document.as_bytes()).map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned());
             assert_eq!(got.as_deref(), *want, "{document}");
         }
         assert_eq!(plain(b"<Key>\xff</Key>"), None);
+    }
+
+    #[test]
+    fn checksums_that_are_not_known_are_left_out() {
+        let part = "<a><Part><ChecksumMD5>JfnnlDI7<![CDATA[RTiF9RgfG2JNCw==]]></ChecksumMD5><PartNumber>1</PartNumber>\
+            <ChecksumCRC32>x</ChecksumCRC32></Part><Part><PartNumber>2</PartNumber></Part>\
+            <Part><ChecksumXXHASH3>y</ChecksumXXHASH3></Part></a>";
+        let (document, sums) = plain(part.as_bytes()).expect("it is well-formed");
+        assert_eq!(
+            String::from_utf8_lossy(&document),
+            "<a><Part><PartNumber>1</PartNumber><ChecksumCRC32>x</ChecksumCRC32></Part>\
+             <Part><PartNumber>2</PartNumber></Part><Part></Part></a>"
+        );
+        let sums: Vec<Vec<(&str, &str)>> = sums
+            .iter()
+            .map(|sums| sums.iter().map(|(algorithm, sum)| (algorithm.name(), sum.as_str())).collect())
+            .collect();
+        assert_eq!(sums, [vec![("MD5", "JfnnlDI7RTiF9RgfG2JNCw==")], Vec::new(), vec![("XXHASH3", "y")]]);
+        // What is not of a part stays, and is refused.
+        for document in ["<a><ChecksumMD5>x</ChecksumMD5></a>", "<Part><ChecksumMD6>x</ChecksumMD6></Part>"] {
+            let got =
+                plain(document.as_bytes()).map(|(bytes, _)| String::from_utf8_lossy(&bytes).into_owned());
+            assert_eq!(got.as_deref(), Some(document));
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use http::{HeaderValue, StatusCode, header};
-use s3s::dto::StreamingBlob;
+use s3s::dto::{StreamingBlob, Timestamp, TimestampFormat};
 use s3s::{Body, HttpResponse, S3Error};
 
+use crate::api::OWNER;
 use crate::checksums::{SumType, Sums};
 use crate::error::Fault;
 
@@ -127,6 +128,27 @@ impl Document {
         if let Some(value) = value {
             self.text(name, &value.to_string());
         }
+    }
+
+    /// A time, as S3 writes it.
+    pub(crate) fn time(&mut self, name: &str, time: &Timestamp) {
+        let mut text = Vec::new();
+        if time.format(TimestampFormat::DateTime, &mut text).is_ok() {
+            self.text(name, &String::from_utf8_lossy(&text));
+        }
+    }
+
+    /// The tag of a content, in quotes.
+    pub(crate) fn etag(&mut self, etag: &str) {
+        self.text("ETag", &format!("\"{etag}\""));
+    }
+
+    /// Somebody with the owner's name.
+    pub(crate) fn owner(&mut self, name: &'static str) {
+        self.begin(name);
+        self.text("DisplayName", OWNER);
+        self.text("ID", OWNER);
+        self.end();
     }
 
     /// Begins an element with others in it.

@@ -14,20 +14,22 @@ use crate::api::list::encode;
 use crate::checksums::{Sums, fields};
 use crate::conditions::WriteConditions;
 use crate::error::{Fault, Outcome};
-use crate::multipart::Completion;
+use crate::multipart::{Completion, Named};
+use crate::rewrite::SumsOfParts;
 use crate::sidecar::Completed;
 
 impl Endpoint {
     pub(crate) async fn complete_upload(
         &self,
         input: CompleteMultipartUploadInput,
+        of_parts: SumsOfParts,
         headers: &HeaderMap,
     ) -> Outcome<S3Response<CompleteMultipartUploadOutput>> {
         let mut sums = fields!(input);
         sums.extend(Sums::of(headers));
         let size = input.mpu_object_size.map(u64::try_from).transpose();
         let asked = Completion {
-            parts: input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default(),
+            parts: named(input.multipart_upload, of_parts),
             sums,
             sum_type: input.checksum_type.map(|named| named.as_str().to_owned()),
             size: size.map_err(|_| Fault::invalid("x-amz-mp-object-size must not be negative"))?,
@@ -59,6 +61,23 @@ impl Endpoint {
     }
 }
 
+/// The parts that a request names, with all their checksums.
+fn named(upload: Option<CompletedMultipartUpload>, of_parts: SumsOfParts) -> Vec<Named> {
+    let mut more = of_parts.0.into_iter();
+    let parts = upload.and_then(|upload| upload.parts).unwrap_or_default().into_iter();
+    parts
+        .map(|part| {
+            let mut sums = fields!(part);
+            sums.extend(more.next().unwrap_or_default());
+            Named {
+                number: part.part_number.unwrap_or_default(),
+                etag: part.e_tag.map(|etag| etag.value().to_owned()),
+                sums,
+            }
+        })
+        .collect()
+}
+
 type Work = JoinHandle<Outcome<Completed>>;
 
 /// Where the object is.
@@ -73,7 +92,7 @@ impl Place {
         document.text("Location", &format!("/{}/{}", self.bucket, encode(&self.key)));
         document.text("Bucket", &self.bucket);
         document.text("Key", &self.key);
-        document.text("ETag", &format!("\"{}\"", completed.etag));
+        document.etag(&completed.etag);
         document.sums(&completed.sums, Some(completed.sum_type));
         document
     }

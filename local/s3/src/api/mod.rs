@@ -2,7 +2,9 @@
 //! modules beside this one, in blocking threads.
 
 pub(crate) mod answer;
+mod attributes;
 mod complete;
+mod configurations;
 mod list;
 mod parts;
 mod read;
@@ -21,10 +23,11 @@ use crate::error::{Fault, Outcome};
 use crate::events::EventName;
 use crate::form::Form;
 use crate::refused::no_lock;
-use crate::sidecar::Attributes;
-use crate::store::Inner;
+use crate::rewrite::SumsOfParts;
+use crate::store::{FIRST_REGION, Inner};
 use crate::{events, tags};
 
+pub(crate) use attributes::attributes;
 pub(crate) use list::encode;
 
 /// The id and name of the owner of everything.
@@ -67,78 +70,6 @@ fn check_version(version: Option<&str>) -> Outcome<()> {
     }
 }
 
-/// The attributes in the headers of a request that makes an object.
-macro_rules! attributes {
-    ($input:expr) => {
-        crate::api::Headers {
-            content_type: $input.content_type.take(),
-            content_encoding: $input.content_encoding.take(),
-            content_disposition: $input.content_disposition.take(),
-            content_language: $input.content_language.take(),
-            cache_control: $input.cache_control.take(),
-            expires: $input.expires.take(),
-            website_redirect: $input.website_redirect_location.take(),
-            storage_class: $input.storage_class.take(),
-            metadata: $input.metadata.take(),
-            tagging: $input.tagging.take(),
-        }
-        .attributes()
-    };
-}
-pub(crate) use attributes;
-
-/// The headers of a request that makes an object.
-struct Headers {
-    content_type: Option<String>,
-    content_encoding: Option<String>,
-    content_disposition: Option<String>,
-    content_language: Option<String>,
-    cache_control: Option<String>,
-    expires: Option<Timestamp>,
-    website_redirect: Option<String>,
-    storage_class: Option<StorageClass>,
-    metadata: Option<Metadata>,
-    tagging: Option<String>,
-}
-
-impl Headers {
-    fn attributes(self) -> Outcome<Attributes> {
-        // The chunked upload encoding is the request's, not the object's.
-        let encoding = self.content_encoding.map(|encodings| {
-            let kept: Vec<&str> =
-                encodings.split(',').map(str::trim).filter(|e| !matches!(*e, "aws-chunked" | "")).collect();
-            kept.join(",")
-        });
-        Ok(Attributes {
-            content_type: self.content_type,
-            content_encoding: encoding.filter(|e| !e.is_empty()),
-            content_disposition: self.content_disposition,
-            content_language: self.content_language,
-            cache_control: self.cache_control,
-            expires: self.expires.map(seconds),
-            website_redirect: self.website_redirect,
-            storage_class: self
-                .storage_class
-                .map(|c| c.as_str().to_owned())
-                .filter(|c| c != StorageClass::STANDARD),
-            metadata: self.metadata.into_iter().flatten().collect(),
-            tags: self.tagging.as_deref().map_or_else(|| Ok(Vec::new()), tags::from_header)?,
-            ..Attributes::default()
-        })
-    }
-}
-
-/// Whole seconds since 1970. s3s gives its time stamps out only as text or as
-/// a type of a crate that it does not re-export.
-fn seconds(stamp: Timestamp) -> i64 {
-    let mut text = Vec::new();
-    if stamp.format(TimestampFormat::EpochSeconds, &mut text).is_err() {
-        return 0;
-    }
-    let text = String::from_utf8(text).unwrap_or_default();
-    text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(0)
-}
-
 #[async_trait::async_trait]
 impl S3 for Endpoint {
     async fn list_buckets(
@@ -179,7 +110,7 @@ impl S3 for Endpoint {
         self.there(&req.input.bucket).await?;
         let region = self.0.options.region.clone();
         // S3 calls its first region by no name.
-        let named = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+        let named = (region != FIRST_REGION).then(|| BucketLocationConstraint::from(region));
         answer(GetBucketLocationOutput { location_constraint: named })
     }
 
@@ -187,8 +118,20 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-        self.there(&req.input.bucket).await?;
-        answer(GetBucketVersioningOutput::default())
+        let set = self.configuration(&req.input.bucket).await?;
+        let suspended = BucketVersioningStatus::from_static(BucketVersioningStatus::SUSPENDED);
+        answer(GetBucketVersioningOutput {
+            status: set.is_suspended.then_some(suspended),
+            ..Default::default()
+        })
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        req: S3Request<PutBucketVersioningInput>,
+    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+        self.set_versioning(req.input).await?;
+        answer(PutBucketVersioningOutput {})
     }
 
     async fn get_bucket_notification_configuration(
@@ -261,7 +204,7 @@ impl S3 for Endpoint {
     async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let form = req.extensions.remove::<Form>();
         if let Some(form) = &form {
-            form.complete(&mut req.input)?;
+            form.complete(&mut req.input, &mut req.headers)?;
         }
         let mut response = self.put(req.input, &req.headers, req.trailing_headers).await?;
         // s3s tells it itself where the upload was none by a form.
@@ -275,7 +218,7 @@ impl S3 for Endpoint {
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
-        Ok(S3Response::new(self.copy(req.input).await?))
+        self.copy(req.input).await.map_err(Into::into)
     }
 
     async fn delete_object(
@@ -300,8 +243,10 @@ impl S3 for Endpoint {
         let key = req.input.key;
         let object =
             self.on_bucket(&req.input.bucket, move |inner, bucket| inner.stat_object(bucket, &key)).await?;
-        let tags = object.attributes.tags.into_iter();
-        let tag_set = tags.map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
+        let mut tags = object.attributes.tags;
+        tags.sort_unstable();
+        let tag_set =
+            tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
         answer(GetObjectTaggingOutput { tag_set, version_id: None })
     }
 
@@ -349,14 +294,15 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        Ok(S3Response::new(self.upload_part_from(req.input).await?))
+        self.upload_part_from(req.input).await.map_err(Into::into)
     }
 
     async fn complete_multipart_upload(
         &self,
-        req: S3Request<CompleteMultipartUploadInput>,
+        mut req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        self.complete_upload(req.input, &req.headers).await.map_err(Into::into)
+        let of_parts = req.extensions.remove::<SumsOfParts>().unwrap_or_default();
+        self.complete_upload(req.input, of_parts, &req.headers).await.map_err(Into::into)
     }
 
     async fn abort_multipart_upload(
@@ -369,7 +315,7 @@ impl S3 for Endpoint {
     }
 
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-        Ok(S3Response::new(self.list_upload_parts(req.input).await?))
+        self.list_upload_parts(req.input).await.map_err(Into::into)
     }
 
     async fn list_multipart_uploads(
@@ -414,6 +360,14 @@ impl S3 for Endpoint {
         answer(self.set_object_acl(req.input).await?)
     }
 
+    async fn delete_bucket_policy(
+        &self,
+        req: S3Request<DeleteBucketPolicyInput>,
+    ) -> S3Result<S3Response<DeleteBucketPolicyOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketPolicyOutput {})
+    }
+
     async fn get_bucket_policy(
         &self,
         req: S3Request<GetBucketPolicyInput>,
@@ -428,6 +382,14 @@ impl S3 for Endpoint {
         self.none(&req.input.bucket, Missing::Policy).await
     }
 
+    async fn delete_bucket_cors(
+        &self,
+        req: S3Request<DeleteBucketCorsInput>,
+    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketCorsOutput {})
+    }
+
     async fn get_bucket_cors(
         &self,
         req: S3Request<GetBucketCorsInput>,
@@ -435,11 +397,27 @@ impl S3 for Endpoint {
         self.none(&req.input.bucket, Missing::Cors).await
     }
 
+    async fn delete_bucket_lifecycle(
+        &self,
+        req: S3Request<DeleteBucketLifecycleInput>,
+    ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketLifecycleOutput {})
+    }
+
     async fn get_bucket_lifecycle_configuration(
         &self,
         req: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
         self.none(&req.input.bucket, Missing::Lifecycle).await
+    }
+
+    async fn delete_bucket_tagging(
+        &self,
+        req: S3Request<DeleteBucketTaggingInput>,
+    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketTaggingOutput {})
     }
 
     async fn get_bucket_tagging(
@@ -460,7 +438,34 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<GetPublicAccessBlockInput>,
     ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
-        self.none(&req.input.bucket, Missing::PublicAccessBlock).await
+        match self.configuration(&req.input.bucket).await?.public_access.map(configurations::public_access) {
+            None => self.none(&req.input.bucket, Missing::PublicAccessBlock).await,
+            set => answer(GetPublicAccessBlockOutput { public_access_block_configuration: set }),
+        }
+    }
+
+    async fn put_public_access_block(
+        &self,
+        req: S3Request<PutPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<PutPublicAccessBlockOutput>> {
+        self.set_public_access(req.input).await?;
+        answer(PutPublicAccessBlockOutput {})
+    }
+
+    async fn delete_public_access_block(
+        &self,
+        req: S3Request<DeletePublicAccessBlockInput>,
+    ) -> S3Result<S3Response<DeletePublicAccessBlockOutput>> {
+        self.configure(&req.input.bucket, |it| it.public_access = None).await?;
+        answer(DeletePublicAccessBlockOutput {})
+    }
+
+    async fn delete_bucket_website(
+        &self,
+        req: S3Request<DeleteBucketWebsiteInput>,
+    ) -> S3Result<S3Response<DeleteBucketWebsiteOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketWebsiteOutput {})
     }
 
     async fn get_bucket_website(
@@ -470,11 +475,27 @@ impl S3 for Endpoint {
         self.none(&req.input.bucket, Missing::Website).await
     }
 
+    async fn delete_bucket_encryption(
+        &self,
+        req: S3Request<DeleteBucketEncryptionInput>,
+    ) -> S3Result<S3Response<DeleteBucketEncryptionOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketEncryptionOutput {})
+    }
+
     async fn get_bucket_encryption(
         &self,
         req: S3Request<GetBucketEncryptionInput>,
     ) -> S3Result<S3Response<GetBucketEncryptionOutput>> {
         self.none(&req.input.bucket, Missing::Encryption).await
+    }
+
+    async fn delete_bucket_replication(
+        &self,
+        req: S3Request<DeleteBucketReplicationInput>,
+    ) -> S3Result<S3Response<DeleteBucketReplicationOutput>> {
+        self.there(&req.input.bucket).await?;
+        answer(DeleteBucketReplicationOutput {})
     }
 
     async fn get_bucket_replication(
@@ -488,7 +509,26 @@ impl S3 for Endpoint {
         &self,
         req: S3Request<GetBucketOwnershipControlsInput>,
     ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
-        self.none(&req.input.bucket, Missing::OwnershipControls).await
+        if !self.configuration(&req.input.bucket).await?.is_enforced {
+            return self.none(&req.input.bucket, Missing::OwnershipControls).await;
+        }
+        answer(GetBucketOwnershipControlsOutput { ownership_controls: Some(configurations::enforced()) })
+    }
+
+    async fn put_bucket_ownership_controls(
+        &self,
+        req: S3Request<PutBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<PutBucketOwnershipControlsOutput>> {
+        self.set_ownership(req.input).await?;
+        answer(PutBucketOwnershipControlsOutput {})
+    }
+
+    async fn delete_bucket_ownership_controls(
+        &self,
+        req: S3Request<DeleteBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<DeleteBucketOwnershipControlsOutput>> {
+        self.configure(&req.input.bucket, |it| it.is_enforced = false).await?;
+        answer(DeleteBucketOwnershipControlsOutput {})
     }
 
     async fn get_bucket_logging(

@@ -6,11 +6,12 @@ use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Response, TrailingHeaders};
 
+use crate::api::answer::{Document, Instead};
 use crate::api::list::{encode, is_url, max_keys};
 use crate::api::read::{copied_range, copied_section};
 use crate::api::write::{seek, source};
 use crate::api::{Endpoint, attributes, blocking, owner};
-use crate::checksums::{Algorithm, DEFAULT, Hashers, Plan, copy_hashed, fields, set_sums};
+use crate::checksums::{Algorithm, DEFAULT, Hashers, Plan, copy_hashed, fields};
 use crate::conditions::ReadConditions;
 use crate::error::Outcome;
 use crate::fsys;
@@ -76,7 +77,7 @@ impl Endpoint {
     pub(crate) async fn upload_part_from(
         &self,
         mut input: UploadPartCopyInput,
-    ) -> Outcome<UploadPartCopyOutput> {
+    ) -> Outcome<S3Response<UploadPartCopyOutput>> {
         let (from_bucket, from_key) = source(&input.copy_source)?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.take(),
@@ -107,18 +108,21 @@ impl Endpoint {
         })
         .await?;
         let (part, plan) = part;
-        let mut result = CopyPartResult {
-            e_tag: Some(ETag::Strong(part.etag)),
-            last_modified: Some(fsys::timestamp(part.modified)),
-            ..Default::default()
-        };
+        let mut document = Document::new("CopyPartResult");
+        document.time("LastModified", &fsys::timestamp(part.modified));
+        document.etag(&part.etag);
         if plan.is_some() {
-            set_sums!(result, part.sums);
+            document.sums(&part.sums, None);
         }
-        Ok(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() })
+        let mut response = S3Response::new(UploadPartCopyOutput::default());
+        response.extensions.insert(Instead::whole(document));
+        Ok(response)
     }
 
-    pub(crate) async fn list_upload_parts(&self, input: ListPartsInput) -> Outcome<ListPartsOutput> {
+    pub(crate) async fn list_upload_parts(
+        &self,
+        input: ListPartsInput,
+    ) -> Outcome<S3Response<ListPartsOutput>> {
         let max = max_keys(input.max_parts, "max-parts")?;
         let marker = input.part_number_marker.unwrap_or(0);
         let (key, id) = (input.key.clone(), input.upload_id.clone());
@@ -129,47 +133,39 @@ impl Endpoint {
                 Ok((upload, parts))
             })
             .await?;
-        let rest: Vec<_> = all.into_iter().filter(|part| part.number > marker).collect();
+        let mut parts: Vec<_> = all.into_iter().filter(|part| part.number > marker).collect();
         let page = usize::try_from(max).unwrap_or(0);
         let plan = upload.attributes.plan;
-        let truncated = rest.len() > page && page > 0;
-        let parts: Vec<Part> = rest
-            .into_iter()
-            .take(page)
-            .map(|part| {
-                let sums = plan.map(|plan| part.sums.only(plan.algorithm)).unwrap_or_default();
-                let mut listed = Part {
-                    e_tag: Some(ETag::Strong(part.etag)),
-                    last_modified: Some(fsys::timestamp(part.modified)),
-                    part_number: Some(part.number),
-                    size: i64::try_from(part.size).ok(),
-                    ..Default::default()
-                };
-                set_sums!(listed, sums);
-                listed
-            })
-            .collect();
-        Ok(ListPartsOutput {
-            bucket: Some(input.bucket),
-            checksum_algorithm: plan.map(|plan| ChecksumAlgorithm::from_static(plan.algorithm.name())),
-            checksum_type: plan.map(|plan| plan.sum_type.dto()),
-            initiator: Some(Initiator { display_name: owner().display_name, id: owner().id }),
-            is_truncated: Some(truncated),
-            key: Some(input.key),
-            max_parts: Some(max),
-            next_part_number_marker: parts.last().and_then(|part| part.part_number),
-            owner: Some(owner()),
-            part_number_marker: Some(marker),
-            parts: Some(parts),
-            storage_class: Some(
-                upload
-                    .attributes
-                    .storage_class
-                    .map_or(StorageClass::from_static(StorageClass::STANDARD), StorageClass::from),
-            ),
-            upload_id: Some(input.upload_id),
-            ..Default::default()
-        })
+        let is_truncated = parts.len() > page && page > 0;
+        parts.truncate(page);
+        let mut document = Document::new("ListPartsResult");
+        document.text("Bucket", &input.bucket);
+        document.text("Key", &input.key);
+        document.text("UploadId", &input.upload_id);
+        document.owner("Initiator");
+        document.owner("Owner");
+        let class = upload.attributes.storage_class;
+        document.text("StorageClass", class.as_deref().unwrap_or(StorageClass::STANDARD));
+        document.maybe("PartNumberMarker", Some(marker));
+        document.maybe("NextPartNumberMarker", parts.last().map(|part| part.number));
+        document.maybe("MaxParts", Some(max));
+        document.maybe("IsTruncated", Some(is_truncated));
+        document.maybe("ChecksumAlgorithm", plan.map(|plan| plan.algorithm.name()));
+        document.maybe("ChecksumType", plan.map(|plan| plan.sum_type.as_str()));
+        for part in parts {
+            document.begin("Part");
+            document.maybe("PartNumber", Some(part.number));
+            document.time("LastModified", &fsys::timestamp(part.modified));
+            document.etag(&part.etag);
+            document.maybe("Size", Some(part.size));
+            if let Some(plan) = plan {
+                document.sums(&part.sums.only(plan.algorithm), None);
+            }
+            document.end();
+        }
+        let mut response = S3Response::new(ListPartsOutput::default());
+        response.extensions.insert(Instead::whole(document));
+        Ok(response)
     }
 
     pub(crate) async fn list_uploads(

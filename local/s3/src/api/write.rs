@@ -8,9 +8,10 @@ use http::HeaderMap;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Response, TrailingHeaders};
 
+use crate::api::answer::{Document, Instead};
 use crate::api::{Endpoint, attributes, blocking, check_version};
 use crate::bucket::Bucket;
-use crate::checksums::{Algorithm, DEFAULT, Hashers, SumType, Sums, copy_hashed, fields, set_sums};
+use crate::checksums::{Algorithm, DEFAULT, Hashers, SumType, Sums, copy_hashed, fields};
 use crate::conditions::{ReadConditions, WriteConditions};
 use crate::error::{Doing, Fault, Outcome};
 use crate::events::EventName;
@@ -76,7 +77,7 @@ impl Endpoint {
         Ok(response)
     }
 
-    pub(crate) async fn copy(&self, mut input: CopyObjectInput) -> Outcome<CopyObjectOutput> {
+    pub(crate) async fn copy(&self, mut input: CopyObjectInput) -> Outcome<S3Response<CopyObjectOutput>> {
         let (from_bucket, from_key) = source(&input.copy_source)?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.take(),
@@ -88,8 +89,10 @@ impl Endpoint {
             input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
         let new_tags =
             input.tagging_directive.as_ref().is_some_and(|d| d.as_str() == TaggingDirective::REPLACE);
-        let new_class = input.storage_class.is_some();
-        if from_bucket == input.bucket && from_key == input.key && !new_metadata && !new_class {
+        // What is asked for counts as a change, even where the object has it already.
+        let is_change =
+            new_metadata || input.storage_class.is_some() || input.server_side_encryption.is_some();
+        if from_bucket == input.bucket && from_key == input.key && !is_change {
             return Err(Fault::client(
                 S3ErrorCode::InvalidRequest,
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
@@ -140,14 +143,13 @@ impl Endpoint {
             inner.commit(&bucket, &to_key, staged, &record, &write, EventName::Copy)
         })
         .await?;
-        let mut result = CopyObjectResult {
-            checksum_type: Some(SumType::FullObject.dto()),
-            e_tag: Some(ETag::Strong(object.etag)),
-            last_modified: Some(fsys::timestamp(object.stamp.modified())),
-            ..Default::default()
-        };
-        set_sums!(result, object.attributes.sums);
-        Ok(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() })
+        let mut document = Document::new("CopyObjectResult");
+        document.time("LastModified", &fsys::timestamp(object.stamp.modified()));
+        document.etag(&object.etag);
+        document.sums(&object.attributes.sums, Some(SumType::FullObject));
+        let mut response = S3Response::new(CopyObjectOutput::default());
+        response.extensions.insert(Instead::whole(document));
+        Ok(response)
     }
 
     pub(crate) async fn delete(&self, input: DeleteObjectInput) -> Outcome<DeleteObjectOutput> {

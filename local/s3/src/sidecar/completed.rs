@@ -1,11 +1,11 @@
 //! Uploads that were completed: a client that got no answer completes them again.
 
 use rusqlite::{OptionalExtension, params};
-use s3s::dto::CompletedPart;
 
 use super::{Sidecar, Sql, json, unjson};
 use crate::checksums::{SumType, Sums};
 use crate::fsys;
+use crate::multipart::Named;
 
 /// For so many seconds an upload may be completed again.
 const KEPT: i64 = 86_400;
@@ -22,9 +22,9 @@ pub(crate) struct Completed {
 
 impl Completed {
     /// Whether a request names the parts that the object was made of.
-    pub(crate) fn is_of(&self, wanted: &[CompletedPart]) -> bool {
-        let is_same = |((number, etag), part): (&(i32, String), &CompletedPart)| {
-            part.part_number == Some(*number) && part.e_tag.as_ref().is_none_or(|named| named.value() == etag)
+    pub(crate) fn is_of(&self, wanted: &[Named]) -> bool {
+        let is_same = |((number, etag), part): (&(i32, String), &Named)| {
+            part.number == *number && part.etag.as_ref().is_none_or(|named| named == etag)
         };
         self.parts.len() == wanted.len() && self.parts.iter().zip(wanted).all(is_same)
     }

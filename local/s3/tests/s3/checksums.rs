@@ -151,6 +151,7 @@ impl<'a> Upload<'a> {
             Some(ChecksumAlgorithm::Sha256) => {
                 assert_eq!(second.checksum_sha256.as_deref(), Some(SUMS[4].1));
             }
+            Some(ChecksumAlgorithm::Md5) => assert_eq!(second.checksum_md5.as_deref(), Some(SUMS[6].1)),
             _ => assert_eq!(second.checksum_crc64_nvme, None),
         }
         let done = |number: i32, e_tag: Option<String>| {
@@ -230,5 +231,82 @@ async fn an_object_in_parts_has_a_checksum_of_the_whole_or_of_its_parts() {
         let create = client.create_multipart_upload().bucket("made").key("big");
         let create = create.set_checksum_algorithm(algorithm).checksum_type(sum_type).send().await;
         assert_eq!(code(create).0, "InvalidRequest");
+    }
+}
+
+/// The checksum of an algorithm, out of what the SDK read.
+macro_rules! sum_of {
+    ($from:expr, $algorithm:expr) => {
+        match &$algorithm {
+            ChecksumAlgorithm::Sha512 => $from.checksum_sha512(),
+            ChecksumAlgorithm::Md5 => $from.checksum_md5(),
+            ChecksumAlgorithm::Xxhash64 => $from.checksum_xxhash64(),
+            ChecksumAlgorithm::Xxhash3 => $from.checksum_xxhash3(),
+            _ => $from.checksum_xxhash128(),
+        }
+        .map(str::to_owned)
+    };
+}
+
+#[tokio::test]
+async fn parts_and_copies_have_the_checksums_of_every_algorithm() {
+    let dirs = Dirs::new();
+    let s = served(&dirs).await;
+    let client = plain(&s);
+    for algorithm in [
+        ChecksumAlgorithm::Sha512,
+        ChecksumAlgorithm::Md5,
+        ChecksumAlgorithm::Xxhash64,
+        ChecksumAlgorithm::Xxhash3,
+        ChecksumAlgorithm::Xxhash128,
+    ] {
+        let name = algorithm.as_str().to_owned();
+        let put = client.put_object().bucket("made").key("source").body(ByteStream::from_static(DIGITS));
+        let header = algorithm.clone();
+        let put = put.customize().mutate_request(move |request| {
+            request.headers_mut().insert("x-amz-sdk-checksum-algorithm", header.as_str().to_owned());
+        });
+        let put = put.send().await.unwrap();
+        let want = sum_of!(put, algorithm).unwrap_or_else(|| panic!("{name}"));
+        if let Some((_, right, _)) = SUMS.iter().find(|(known, ..)| name.eq_ignore_ascii_case(known)) {
+            assert_eq!(want, *right, "{name}");
+        }
+        let copy = client.copy_object().bucket("made").key("copy").copy_source("made/source");
+        let copied = copy.checksum_algorithm(algorithm.clone()).send().await.unwrap();
+        let copied = copied.copy_object_result.unwrap();
+        assert_eq!(sum_of!(copied, algorithm).as_ref(), Some(&want), "{name}");
+        assert!(copied.e_tag.is_some() && copied.last_modified.is_some());
+
+        let upload = Upload::start(&client, Some(algorithm.clone()), None).await;
+        let list = client.list_parts().bucket("made").key("big").upload_id(&upload.id).send().await.unwrap();
+        assert_eq!(list.checksum_algorithm.as_ref(), Some(&algorithm));
+        assert_eq!(list.checksum_type, Some(ChecksumType::Composite));
+        assert_eq!(list.parts().len(), 2);
+        let sums: Vec<String> = list.parts().iter().filter_map(|part| sum_of!(part, algorithm)).collect();
+        assert_eq!((sums.len(), sums.last()), (2, Some(&want)), "{name}");
+        let with = |sums: [&str; 2]| {
+            let parts = upload.parts.iter().zip(sums).map(|(part, sum)| {
+                let part =
+                    CompletedPart::builder().set_part_number(part.part_number).set_e_tag(part.e_tag.clone());
+                match &algorithm {
+                    ChecksumAlgorithm::Sha512 => part.checksum_sha512(sum),
+                    ChecksumAlgorithm::Md5 => part.checksum_md5(sum),
+                    ChecksumAlgorithm::Xxhash64 => part.checksum_xxhash64(sum),
+                    ChecksumAlgorithm::Xxhash3 => part.checksum_xxhash3(sum),
+                    _ => part.checksum_xxhash128(sum),
+                }
+                .build()
+            });
+            let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+            let complete = client.complete_multipart_upload().bucket("made").key("big");
+            complete.upload_id(&upload.id).multipart_upload(parts).send()
+        };
+        assert_eq!(code(with([&sums[1], &sums[0]]).await), ("InvalidPart".to_owned(), 400), "{name}");
+        let done = with([&sums[0], &sums[1]]).await.unwrap();
+        let sum = sum_of!(done, algorithm).unwrap_or_else(|| panic!("{name}"));
+        assert!(sum.ends_with("-2"), "{name}: {sum}");
+        let head = client.head_object().bucket("made").key("big").checksum_mode(ChecksumMode::Enabled);
+        let head = head.send().await.unwrap();
+        assert_eq!(sum_of!(head, algorithm), Some(sum), "{name}");
     }
 }

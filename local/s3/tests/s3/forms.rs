@@ -9,6 +9,10 @@ use crate::signer::{Signer, send};
 
 /// A form with these fields and conditions, and a file.
 fn form(signer: &Signer, fields: &[(&str, &str)], conditions: &[&str]) -> Vec<u8> {
+    form_until("2999-01-01T00:00:00.000Z", signer, fields, conditions)
+}
+
+fn form_until(until: &str, signer: &Signer, fields: &[(&str, &str)], conditions: &[&str]) -> Vec<u8> {
     let mut all = vec![
         r#"{"bucket":"photos"}"#.to_owned(),
         r#"{"x-amz-algorithm":"AWS4-HMAC-SHA256"}"#.to_owned(),
@@ -16,7 +20,7 @@ fn form(signer: &Signer, fields: &[(&str, &str)], conditions: &[&str]) -> Vec<u8
         format!(r#"{{"x-amz-date":"{}"}}"#, signer.time),
     ];
     all.extend(conditions.iter().map(|one| (*one).to_owned()));
-    let policy = format!(r#"{{"expiration":"2999-01-01T00:00:00.000Z","conditions":[{}]}}"#, all.join(","));
+    let policy = format!(r#"{{"expiration":"{until}","conditions":[{}]}}"#, all.join(","));
     let (policy, credential) = (STANDARD.encode(policy), signer.credential());
     let signature = signer.sign_text(&policy);
     let mut whole = vec![
@@ -115,4 +119,71 @@ async fn a_form_is_read_as_s3_reads_it() {
     let (status, text) = send(s.address, "POST", "/photos", &[kind], &large).await;
     assert!(status == 400 && text.contains("MalformedPOSTRequest"), "{text}");
     assert!(tree(&dirs.folder()).is_empty());
+}
+
+/// A store with forms, and what posts one.
+async fn served() -> (Dirs, Served, Signer) {
+    let dirs = Dirs::new();
+    let options = Options { watch: Watch::Off, post_policy: true, ..Options::default() };
+    let s = Served::with(&dirs.state(), options).await;
+    s.store.add_bucket("photos", dirs.folder(), Access::ReadWrite).unwrap();
+    let signer = Signer::new(s.address);
+    (dirs, s, signer)
+}
+
+const KIND: (&str, &[u8]) = ("content-type", b"multipart/form-data; boundary=b");
+
+#[tokio::test]
+async fn a_policy_ends_at_a_time_in_the_form_of_s3() {
+    let (dirs, s, signer) = served().await;
+    let key = r#"["starts-with","$key",""]"#;
+    for (until, status, want) in [
+        ("2999-01-01 00:00:00+00:00", 400, "<Code>InvalidPolicyDocument</Code>"),
+        ("2999-01-01T00:00:00+00:00", 400, "<Code>InvalidPolicyDocument</Code>"),
+        ("2001-01-01T00:00:00Z", 403, "<Code>AccessDenied</Code>"),
+        ("2999-01-01T00:00:00Z", 204, ""),
+    ] {
+        let body = form_until(until, &signer, &[("key", "k")], &[key]);
+        let (got, text) = send(s.address, "POST", "/photos", &[KIND], &body).await;
+        assert!(got == status && text.contains(want), "{until}: {text}");
+        assert_eq!(tree(&dirs.folder()).len(), usize::from(status == 204), "{until}");
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_in_a_form_is_verified_and_told() {
+    let (dirs, s, signer) = served().await;
+    let key = r#"["starts-with","$key",""]"#;
+    // Of "guest", by other programs.
+    for (name, right, wrong) in [
+        ("x-amz-checksum-crc32", "rLeaNQ==", "rLeaNg=="),
+        (
+            "x-amz-checksum-sha256",
+            "hJg8YPfarcHLhphiH4AsDZ+aPDwpXIEHSPsEgRXBhuw=",
+            "hJg8YPfarcHLhphiH4AsDZ+aPDwpXIEHSPsEgRXBhu0=",
+        ),
+        ("x-amz-checksum-md5", "CE4DQ6BIb/BVMN9scFyLtA==", "CE4DQ6BIb/BVMN9scFyLtQ=="),
+    ] {
+        let named = format!(r#"["eq","${name}","{right}"]"#);
+        let other = format!(r#"["eq","${name}","{wrong}"]"#);
+        for (sum, conditions, status, want) in [
+            // The policy may say which it is, and need not.
+            (right, vec![key], 204, format!("\r\n{name}: {right}\r\n")),
+            (right, vec![key, named.as_str()], 204, format!("\r\n{name}: {right}\r\n")),
+            (wrong, vec![key], 400, "<Code>BadDigest</Code>".to_owned()),
+            (wrong, vec![key, other.as_str()], 400, "<Code>BadDigest</Code>".to_owned()),
+            (right, vec![key, other.as_str()], 403, "<Code>AccessDenied</Code>".to_owned()),
+            ("guess", vec![key], 400, "<Code>InvalidRequest</Code>".to_owned()),
+        ] {
+            let body = form(&signer, &[("key", "k"), (name, sum)], &conditions);
+            let (got, text) = send(s.address, "POST", "/photos", &[KIND], &body).await;
+            assert!(got == status && text.contains(&want), "{name} {sum} {conditions:?}: {text}");
+            assert_eq!(tree(&dirs.folder()).len(), usize::from(status == 204), "{name} {sum}");
+            s.client.delete_object().bucket("photos").key("k").send().await.unwrap();
+        }
+    }
+    // Other fields need a condition as before.
+    let body = form(&signer, &[("key", "k"), ("x-amz-meta-a", "1")], &[key]);
+    let (status, text) = send(s.address, "POST", "/photos", &[KIND], &body).await;
+    assert!(status == 403 && text.contains("AccessDenied"), "{text}");
 }

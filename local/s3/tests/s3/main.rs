@@ -10,6 +10,7 @@
 mod attacks;
 mod bodies;
 mod checksums;
+mod configurations;
 mod folders;
 mod forms;
 mod harness;
@@ -23,6 +24,7 @@ mod permissions;
 mod read_only;
 mod recovery;
 mod refusals;
+mod signatures;
 mod signer;
 mod subresources;
 mod unreadable;

@@ -5,6 +5,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use mediadex_s3::{Access, Watch};
 
 use crate::harness::{Dirs, Served, code, tree};
+use crate::signer::Signer;
 
 const MIB: usize = 1 << 20;
 
@@ -152,4 +153,44 @@ async fn small_parts_and_aborted_uploads() {
     assert_eq!(tree(&dirs.state().join("uploads")), [ids[2].clone()]);
     s.client.delete_bucket().bucket("made").send().await.unwrap();
     assert!(tree(&dirs.state().join("uploads")).is_empty());
+}
+
+#[tokio::test]
+async fn of_uploads_of_one_part_that_overlap_the_last_to_end_counts() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let dirs = Dirs::new();
+    let s = Served::start(&dirs.state(), Watch::Off).await;
+    s.store.add_bucket("folder", dirs.folder(), Access::ReadWrite).unwrap();
+    let created = s.client.create_multipart_upload().bucket("folder").key("k").send().await.unwrap();
+    let id = created.upload_id.unwrap();
+    let signer = Signer::new(s.address);
+    let query = format!("partNumber=1&uploadId={id}");
+    let headers = [
+        ("host", signer.host.as_str()),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+        ("x-amz-date", signer.time.as_str()),
+    ];
+    let authorization = signer.authorization("PUT", "/folder/k", &query, &headers, "UNSIGNED-PAYLOAD");
+    let head = format!(
+        "PUT /folder/k?{query} HTTP/1.1\r\nhost: {}\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: {}\r\n\
+         authorization: {authorization}\r\nconnection: close\r\ncontent-length: 8\r\n\r\nAAAA",
+        signer.host, signer.time
+    );
+    let mut first = tokio::net::TcpStream::connect(s.address).await.unwrap();
+    first.write_all(head.as_bytes()).await.unwrap();
+    let upload = s.client.upload_part().bucket("folder").key("k").upload_id(&id).part_number(1);
+    let second = upload.body(ByteStream::from_static(b"BBBBBBBB")).send().await.unwrap().e_tag.unwrap();
+    first.write_all(b"AAAA").await.unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // MD5 of eight times A.
+    let etag = "\"aee9e38cb4d40ec2794542567539b4c8\"";
+    let finish = |etag: &str| {
+        let finish = s.client.complete_multipart_upload().bucket("folder").key("k").upload_id(&id);
+        finish.multipart_upload(complete(&[(1, etag)])).send()
+    };
+    assert_eq!(code(finish(&second).await).0, "InvalidPart");
+    finish(etag).await.unwrap();
+    assert_eq!(s.get("folder", "k").await, b"AAAAAAAA");
 }

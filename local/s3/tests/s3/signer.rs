@@ -26,7 +26,12 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        Self::at(address, jiff::Timestamp::now())
+    }
+
+    /// One of another moment.
+    pub(crate) fn at(address: SocketAddr, moment: jiff::Timestamp) -> Self {
+        let time = moment.strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = &time[..8];
         let scope = format!("{date}/us-east-1/s3/aws4_request");
         let key = ["us-east-1", "s3", "aws4_request"]
