@@ -81,11 +81,6 @@ impl Algorithm {
         self.entry().2
     }
 
-    /// Whether a text can be such a checksum.
-    pub(crate) fn fits(self, sum: &str) -> bool {
-        STANDARD.decode(sum).is_ok_and(|bytes| bytes.len() == self.length())
-    }
-
     /// Whether s3s has fields for such checksums.
     pub(crate) fn is_known(self) -> bool {
         matches!(self, Self::Crc32 | Self::Crc32c | Self::Crc64nvme | Self::Sha1 | Self::Sha256)

@@ -23,13 +23,16 @@ pub(crate) fn supply(headers: &mut HeaderMap) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A time as in `x-amz-date`, from the form of HTTP or already in that form.
+/// A time as in `x-amz-date`, from the form of HTTP, that of mails, which boto3
+/// sends, or already in its own.
 fn amz_date(date: &str) -> Option<String> {
     let date = date.trim();
     let is_basic = date.len() == 16 && date.ends_with('Z') && !date.contains(' ');
     if is_basic {
         return Some(date.to_owned());
     }
+    let without_zone = ["GMT", "-0000", "+0000"].iter().find_map(|zone| date.strip_suffix(zone))?;
+    let date = &format!("{without_zone}GMT");
     let stamp = Timestamp::parse(TimestampFormat::HttpDate, date).ok()?;
     let mut text = Vec::new();
     stamp.format(TimestampFormat::DateTime, &mut text).ok()?;
@@ -49,6 +52,8 @@ mod tests {
             (&[("date", "Tue, 07 Jul 2026 01:02:03 GMT")][..], Ok(Some("20260707T010203Z"))),
             (&[("date", "20260707T010203Z")], Ok(Some("20260707T010203Z"))),
             (&[("date", "Tue, 07 Jul 2026 01:02:03 GMT"), ("x-amz-date", amz)], Ok(Some(amz))),
+            (&[("date", "Tue, 07 Jul 2026 01:02:03 -0000")], Ok(Some("20260707T010203Z"))),
+            (&[("date", "Tue, 07 Jul 2026 01:02:03 +0200")], Err(())),
             (&[("date", "yesterday")], Err(())),
             (&[("date", "")], Err(())),
             (&[], Err(())),

@@ -26,6 +26,8 @@ use crate::{refused, xml};
 /// The most bytes of the fields before the file.
 const MOST: usize = 64 * 1024;
 const FILENAME: &str = "${filename}";
+/// The fields with a signature, of either version.
+const SIGNATURES: [&str; 2] = ["x-amz-signature", "signature"];
 /// Fields that need no condition in the policy: they only say what the file is.
 const CHECKSUM: &str = "x-amz-checksum-";
 /// Fields that mean what the headers of their names mean.
@@ -239,6 +241,13 @@ pub(crate) async fn receive(request: Request<RequestBody>) -> Result<(Request<Bo
     let policy = fields.named.iter().find(|field| field.name.eq_ignore_ascii_case("policy"));
     let policy = policy.and_then(|field| Policy::parse(&field.value));
     if let Some(policy) = &policy {
+        let is_signed = |field: &Field| SIGNATURES.iter().any(|name| field.name.eq_ignore_ascii_case(name));
+        if !fields.named.iter().any(is_signed) {
+            return Err(Wrong {
+                code: "InvalidArgument",
+                message: "Bucket POST must contain a field named 'signature'.  If it is specified, please check the order of the fields.".to_owned(),
+            });
+        }
         policy.check_expiration()?;
     }
     let mut key = String::new();

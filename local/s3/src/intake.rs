@@ -60,9 +60,6 @@ impl Declared {
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
             ));
         }
-        if let Some((algorithm, _)) = sums.iter().find(|(algorithm, sum)| !algorithm.fits(sum)) {
-            return Err(invalid_request(format!("Value for {} header is invalid.", algorithm.header())));
-        }
         let named = text("x-amz-sdk-checksum-algorithm").or_else(|| text("x-amz-checksum-algorithm"));
         let wanted = named.map(Algorithm::parse).transpose()?;
         Ok(Self { length, md5, sums, announced, trailers, wanted })

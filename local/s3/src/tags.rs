@@ -6,6 +6,11 @@ use s3s::dto::Tag;
 
 use crate::error::{Fault, Outcome};
 
+/// The most tags that an object may have.
+pub(crate) const OF_OBJECT: usize = 10;
+/// The most tags that a bucket may have.
+pub(crate) const OF_BUCKET: usize = 50;
+
 /// Tags as stored.
 pub(crate) type Tags = Vec<(String, String)>;
 
@@ -26,17 +31,28 @@ pub(crate) fn from_header(header: &str) -> Outcome<Tags> {
             Ok((decode(key)?, decode(value)?))
         })
         .collect::<Outcome<Tags>>()?;
-    check(tags)
+    check(tags, OF_OBJECT)
 }
 
 /// Reads the tags of a request's body.
-pub(crate) fn from_request(tags: Vec<Tag>) -> Outcome<Tags> {
-    check(tags.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect())
+pub(crate) fn from_request(tags: Vec<Tag>, most: usize) -> Outcome<Tags> {
+    let text = Option::unwrap_or_default;
+    check(tags.into_iter().map(|tag| (text(tag.key), text(tag.value))).collect(), most)
 }
 
-fn check(tags: Tags) -> Outcome<Tags> {
-    if tags.len() > 10 {
-        return Err(Fault::client(S3ErrorCode::InvalidTag, "Object tags cannot be greater than 10"));
+/// Tags as they are told: in order of their keys.
+pub(crate) fn told(mut tags: Tags) -> Vec<Tag> {
+    tags.sort_unstable();
+    tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect()
+}
+
+fn check(tags: Tags, most: usize) -> Outcome<Tags> {
+    if tags.len() > most {
+        let message = match most {
+            OF_OBJECT => "Object tags cannot be greater than 10",
+            _ => "Bucket tags cannot be greater than 50",
+        };
+        return Err(Fault::client(S3ErrorCode::InvalidTag, message));
     }
     for (index, (key, value)) in tags.iter().enumerate() {
         if key.is_empty() || key.chars().count() > 128 {

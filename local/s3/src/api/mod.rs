@@ -243,11 +243,7 @@ impl S3 for Endpoint {
         let key = req.input.key;
         let object =
             self.on_bucket(&req.input.bucket, move |inner, bucket| inner.stat_object(bucket, &key)).await?;
-        let mut tags = object.attributes.tags;
-        tags.sort_unstable();
-        let tag_set =
-            tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
-        answer(GetObjectTaggingOutput { tag_set, version_id: None })
+        answer(GetObjectTaggingOutput { tag_set: tags::told(object.attributes.tags), version_id: None })
     }
 
     async fn put_object_tagging(
@@ -255,7 +251,7 @@ impl S3 for Endpoint {
         req: S3Request<PutObjectTaggingInput>,
     ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
         check_version(req.input.version_id.as_deref())?;
-        let tags = tags::from_request(req.input.tagging.tag_set)?;
+        let tags = tags::from_request(req.input.tagging.tag_set, tags::OF_OBJECT)?;
         let key = req.input.key;
         self.on_bucket(&req.input.bucket, move |inner, bucket| {
             inner.change_attributes(bucket, &key, EventName::TaggingPut, |attributes| attributes.tags = tags)
@@ -412,19 +408,31 @@ impl S3 for Endpoint {
         self.none(&req.input.bucket, Missing::Lifecycle).await
     }
 
-    async fn delete_bucket_tagging(
-        &self,
-        req: S3Request<DeleteBucketTaggingInput>,
-    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
-        self.there(&req.input.bucket).await?;
-        answer(DeleteBucketTaggingOutput {})
-    }
-
     async fn get_bucket_tagging(
         &self,
         req: S3Request<GetBucketTaggingInput>,
     ) -> S3Result<S3Response<GetBucketTaggingOutput>> {
-        self.none(&req.input.bucket, Missing::Tagging).await
+        match self.configuration(&req.input.bucket).await?.tags {
+            tags if tags.is_empty() => self.none(&req.input.bucket, Missing::Tagging).await,
+            tags => answer(GetBucketTaggingOutput { tag_set: tags::told(tags) }),
+        }
+    }
+
+    async fn put_bucket_tagging(
+        &self,
+        req: S3Request<PutBucketTaggingInput>,
+    ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+        let tags = tags::from_request(req.input.tagging.tag_set, tags::OF_BUCKET)?;
+        self.configure(&req.input.bucket, |it| it.tags = tags).await?;
+        answer(PutBucketTaggingOutput {})
+    }
+
+    async fn delete_bucket_tagging(
+        &self,
+        req: S3Request<DeleteBucketTaggingInput>,
+    ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+        self.configure(&req.input.bucket, |it| it.tags.clear()).await?;
+        answer(DeleteBucketTaggingOutput {})
     }
 
     async fn get_object_lock_configuration(

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Sidecar, Sql, json, unjson};
+use crate::tags::Tags;
 
 /// The configuration of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,7 @@ pub(crate) struct Configuration {
     pub(crate) is_enforced: bool,
     /// The public access that is blocked. There is none in any case.
     pub(crate) public_access: Option<PublicAccess>,
+    pub(crate) tags: Tags,
 }
 
 /// Which public access is blocked.

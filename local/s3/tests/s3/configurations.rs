@@ -26,10 +26,13 @@ async fn what_is_the_case_may_be_set_and_is_read_back() {
     let blocks = "<BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
         <BlockPublicPolicy>true</BlockPublicPolicy>";
     let owner = "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>";
+    let tags =
+        "<TagSet><Tag><Key>b</Key><Value>1</Value></Tag><Tag><Key>a</Key><Value>&amp;</Value></Tag></TagSet>";
     let table = [
         ("versioning", "VersioningConfiguration", "<Status>Suspended</Status>", "<Status>Suspended</Status>"),
         ("publicAccessBlock", "PublicAccessBlockConfiguration", blocks, "<BlockPublicPolicy>true<"),
         ("ownershipControls", "OwnershipControls", owner, "<ObjectOwnership>BucketOwnerEnforced<"),
+        ("tagging", "Tagging", tags, "<Tag><Key>a</Key><Value>&amp;</Value></Tag><Tag><Key>b</Key>"),
     ];
     for (name, root, content, want) in table {
         let query = format!("{name}=");
@@ -59,6 +62,7 @@ async fn what_is_the_case_may_be_set_and_is_read_back() {
     for (name, missing) in [
         ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
         ("ownershipControls", "OwnershipControlsNotFoundError"),
+        ("tagging", "NoSuchTagSet"),
     ] {
         let query = format!("{name}=");
         let (status, text) = send_signed(&signer, "DELETE", ("/photos", &query), &[], b"").await;
