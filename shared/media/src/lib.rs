@@ -82,6 +82,7 @@ mod codec;
 mod ctx;
 mod detect;
 mod document;
+mod extra;
 mod extraction;
 #[cfg(feature = "geocode")]
 mod geocode;
@@ -100,6 +101,7 @@ use ctx::Ctx;
 use detect::Family;
 use source::Parse;
 
+pub use extra::{Boundary, Chapter, Extra, Figure};
 pub use extraction::{
     Detected, Extraction, Features, Limits, ObjectInfo, Problem, ProblemKind, Record, Step,
 };
@@ -136,6 +138,7 @@ pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
     if let Some(Err(stop)) = read {
         ctx.stopped(what, stop);
     }
+    extra::finish(ctx);
     note_cut_texts(ctx);
     #[cfg(feature = "geocode")]
     add_address(ctx);
@@ -190,6 +193,7 @@ fn note_cut_texts(ctx: &mut Ctx<'_>) {
         ("Album", &m.album),
         ("Description", &m.description),
         ("Copyright", &m.copyright),
+        ("Headline", &m.extra.headline),
     ];
     // A cut never leaves more than a character's bytes unused.
     let floor = ctx.limits.max_text.saturating_sub(3);

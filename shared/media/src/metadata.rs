@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::extra::Extra;
+
 /// EXIF as tag name to value text, ordered by name.
 ///
 /// The text is the raw, machine-comparable form: ASCII trimmed of NULs and
@@ -172,6 +174,9 @@ pub struct Metadata {
     /// Extension: entries in an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive_entry_count: Option<u64>,
+    /// Extensions: ratings, persons, exposure, tracks, chapters and more.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A video stream (IMM `VideoStream`, ffprobe's terms).
@@ -262,6 +267,9 @@ pub struct VideoStream {
     /// Clockwise degrees to turn for display.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotate: Option<String>,
+    /// Extension: profile and compatibility of Dolby Vision, e.g. `8.4`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dolby_vision_profile: Option<String>,
 }
 
 /// An audio stream (IMM `AudioStream`, ffprobe's terms).

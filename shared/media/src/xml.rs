@@ -31,6 +31,15 @@ const USUAL: &[(&str, &str)] = &[
     ("photoshop", "http://ns.adobe.com/photoshop/1.0/"),
     ("pdf", "http://ns.adobe.com/pdf/1.3/"),
     ("xmpNote", "http://ns.adobe.com/xmp/note/"),
+    ("aux", "http://ns.adobe.com/exif/1.0/aux/"),
+    ("lr", "http://ns.adobe.com/lightroom/1.0/"),
+    ("mwg-rs", "http://www.metadataworkinggroup.com/schemas/regions/"),
+    ("MP", "http://ns.microsoft.com/photo/1.2/"),
+    ("MicrosoftPhoto", "http://ns.microsoft.com/photo/1.0/"),
+    ("digiKam", "http://www.digikam.org/ns/1.0/"),
+    ("Iptc4xmpExt", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"),
+    ("GPano", "http://ns.google.com/photos/1.0/panorama/"),
+    ("GCamera", "http://ns.google.com/photos/1.0/camera/"),
 ];
 
 struct Node<'a> {

@@ -79,7 +79,13 @@ fn items_of(ctx: &mut Ctx<'_>, mut b: &[u8]) -> Parse<Texts> {
             "language" => Field::Language,
             "copyright" => Field::Copyright,
             "comment" | "description" => Field::Comment,
-            _ => continue,
+            name => {
+                if flags >> 1 & 3 == 0 {
+                    let value = text::decode(value.get(..value.len().min(64 * 1024)).unwrap_or_default());
+                    value.split('\0').for_each(|value| texts.more.named(name, value));
+                }
+                continue;
+            }
         };
         if flags >> 1 & 3 == 0 {
             texts.add_all(field, &text::decode(value.get(..value.len().min(64 * 1024)).unwrap_or_default()));

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use crate::audio::tags::{Field, Texts};
 use crate::bytes::{be24, be32};
 use crate::ctx::Ctx;
+use crate::extra::music;
 use crate::metadata::Image;
 use crate::source::{Parse, Source, Stop};
 use crate::text;
@@ -187,10 +188,18 @@ fn take(src: &Source, frame: &Frame, version: u8, texts: &mut Texts) -> Parse {
         b"TCOP" | b"TCR\0" => Field::Copyright,
         b"COMM" | b"COM\0" => Field::Comment,
         b"TXXX" | b"TXX\0" => Field::Performer,
+        id if music::wants_frame(id) => {
+            // Those that are longer hold pictures; of lyrics the beginning is kept.
+            let len = frame.len.min(MAX_TEXT_FRAME);
+            let raw = src.get(frame.at, len)?;
+            let raw = if len < frame.len { raw.to_vec() } else { unpacked(raw, frame.flags, version)? };
+            music::frame(&mut texts.more, id, &raw, version, decoded);
+            return Ok(());
+        }
         _ => return Ok(()),
     };
-    // Where a text stands twice the first counts, as for players.
-    if texts.has(field) {
+    // Where a text stands twice the first counts, as for players. Those of users have names.
+    if texts.has(field) && field != Field::Performer {
         return Ok(());
     }
     if frame.len > MAX_TEXT_FRAME {
@@ -209,7 +218,12 @@ fn take(src: &Source, frame: &Frame, version: u8, texts: &mut Texts) -> Parse {
         Field::Performer => {
             let (description, text) = described(*encoding, body);
             if description.eq_ignore_ascii_case("performer") {
+                if texts.has(field) {
+                    return Ok(());
+                }
                 texts.add_all(field, &text);
+            } else {
+                text.split('\0').for_each(|value| texts.more.named(&description, value));
             }
         }
         _ => texts.add_all(field, &decoded(*encoding, body)),
@@ -291,6 +305,7 @@ pub(crate) fn old(b: &[u8]) -> Option<Texts> {
             texts.add(field, value.trim_end());
         }
     }
+    music::version_1(&mut texts.more, b);
     Some(texts)
 }
 

@@ -1,6 +1,7 @@
 //! What the tags of sound files say, gathered before it goes into the record.
 
 use crate::ctx::Ctx;
+use crate::extra::music::Music;
 use crate::extraction::ProblemKind;
 use crate::metadata::Image;
 use crate::text;
@@ -27,6 +28,8 @@ const MAX_VALUES: usize = 16;
 pub(crate) struct Texts {
     values: std::collections::BTreeMap<Field, Vec<String>>,
     pub(crate) covers: Vec<Image>,
+    /// Extensions.
+    pub(crate) more: Music,
 }
 
 impl Texts {
@@ -53,6 +56,7 @@ impl Texts {
     /// field wins.
     pub(crate) fn write(self, ctx: &mut Ctx<'_>) {
         let max = ctx.limits.max_text;
+        self.more.write(ctx);
         for (field, values) in self.values {
             let values: Vec<String> = values.iter().filter_map(|v| text::clean(v, max)).collect();
             let Some(first) = values.first().cloned() else { continue };

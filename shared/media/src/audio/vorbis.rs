@@ -6,6 +6,9 @@ use crate::ctx::Ctx;
 use crate::metadata::Image;
 use crate::text;
 
+/// Longest value read of the fields beyond the common ones.
+const MAX_VALUE: usize = 64 * 1024;
+
 /// Reads a comment block (behind any codec's own mark).
 pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
     let Some(vendor) = le32(b, 0) else { return };
@@ -39,7 +42,14 @@ pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
             "LANGUAGE" => Field::Language,
             "COPYRIGHT" => Field::Copyright,
             "DESCRIPTION" | "COMMENT" => Field::Comment,
-            _ => continue,
+            name => {
+                if value.len() <= MAX_VALUE {
+                    texts.more.named(name, &text::decode(value));
+                } else if matches!(name, "LYRICS" | "UNSYNCEDLYRICS") {
+                    texts.more.named(name, &text::decode(value.get(..MAX_VALUE).unwrap_or_default()));
+                }
+                continue;
+            }
         };
         let value = text::decode(value);
         if !value.trim().is_empty() {

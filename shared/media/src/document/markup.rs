@@ -104,6 +104,7 @@ pub(crate) fn rtf(ctx: &mut Ctx<'_>) -> Parse {
         digits.parse::<u32>().ok()
     };
     ctx.meta.page_count = number("\\nofpages").filter(|n| *n > 0);
+    ctx.meta.extra.word_count = number("\\nofwords").filter(|n| *n > 0);
     if let Some(at) = info.find("{\\creatim") {
         let group = info.get(at..).unwrap_or_default();
         let part = |name: &str| {

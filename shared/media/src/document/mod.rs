@@ -4,6 +4,7 @@ mod markup;
 mod ole;
 pub(crate) mod package;
 mod pdf;
+mod properties;
 mod zip;
 
 use crate::ctx::Ctx;

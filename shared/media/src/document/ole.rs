@@ -139,6 +139,7 @@ fn classify(ctx: &mut Ctx<'_>, streams: &[Stream]) {
         ("msg", "application/vnd.ms-outlook", MediaType::Document)
     } else if has("EncryptedPackage") {
         // What is inside cannot be seen without the password.
+        ctx.meta.extra.encrypted = Some(true);
         let mime = super::package::encrypted_type(ctx.name).unwrap_or("application/x-tika-ooxml-protected");
         ("ooxml-encrypted", mime, MediaType::Document)
     } else {
@@ -348,6 +349,7 @@ fn properties(ctx: &mut Ctx<'_>, b: &[u8], document: bool) -> Parse {
                 m.produce_time = made.map(|s| s.rfc3339());
             }
             (false, 14) => m.page_count = number_at(at).filter(|n| (1..1_000_000).contains(n)),
+            (false, 15) => m.extra.word_count = number_at(at).filter(|n| (1..1 << 31).contains(n)),
             (true, 7) if ctx.kind.format == "ppt" => {
                 m.page_count = number_at(at).filter(|n| (1..1_000_000).contains(n)).or(m.page_count);
             }

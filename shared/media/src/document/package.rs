@@ -1,6 +1,7 @@
 //! Documents in ZIP packages (OOXML, ODF, EPUB), and plain archives.
 
 use crate::ctx::Ctx;
+use crate::document::properties;
 use crate::document::zip::Archive;
 use crate::metadata::MediaType;
 use crate::source::{Parse, Stop};
@@ -33,6 +34,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     if known.is_none() {
         classify(ctx, &archive)?;
     }
+    if archive.is_encrypted() {
+        ctx.meta.extra.encrypted = Some(true);
+    }
     if ctx.kind.media != MediaType::Document {
         if ctx.features.archive && ctx.kind.media == MediaType::Archive {
             ctx.meta.archive_entry_count = Some(archive.count);
@@ -51,7 +55,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         f if (f.starts_with("od") || f.starts_with("ot")) && archive.entries.is_empty() => {
             Err(Stop::Malformed("the archive's directory could not be found"))
         }
-        f if f.starts_with("od") || f.starts_with("ot") => part(ctx, &archive, "meta.xml", odf),
+        f if f.starts_with("od") || f.starts_with("ot") => {
+            let read = part(ctx, &archive, "meta.xml", odf);
+            properties::odf(ctx, &archive);
+            read
+        }
         _ => ooxml(ctx, &archive),
     }
 }
@@ -232,6 +240,7 @@ fn ooxml(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {
         part(ctx, archive, name, core)
     });
     ctx.part("app.xml", |ctx| part(ctx, archive, "docProps/app.xml", app));
+    properties::ooxml(ctx, archive);
     let parts = |prefix: &str| {
         archive.entries.iter().filter(|e| e.name.starts_with(prefix) && e.name.ends_with(".xml")).count()
             as u32
@@ -292,6 +301,7 @@ fn app(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
         "xlsx" | "xlsm" => None,
         _ => number("Pages"),
     };
+    ctx.meta.extra.word_count = number("Words").filter(|n| *n > 0);
 }
 
 fn odf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
@@ -318,6 +328,7 @@ fn odf(ctx: &mut Ctx<'_>, doc: &Tree<'_>) {
         "ods" | "ots" => number("table-count"),
         _ => number("page-count"),
     };
+    ctx.meta.extra.word_count = number("word-count").filter(|n| *n > 0);
 }
 
 fn epub(ctx: &mut Ctx<'_>, archive: &Archive<'_>) -> Parse {

@@ -116,6 +116,16 @@ impl<'a> Archive<'a> {
         self.entries.iter().any(|e| e.name.starts_with(prefix))
     }
 
+    /// Whether there is an entry that can be unpacked into that many bytes.
+    pub(crate) fn fits(&self, name: &str, max: usize) -> bool {
+        self.find(name).is_some_and(|e| !e.encrypted && e.size <= max as u64 && e.packed <= max as u64)
+    }
+
+    /// Whether the content of any entry is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.entries.iter().any(|e| e.encrypted)
+    }
+
     /// Unpacks an entry of at most `max` bytes; None where there is none.
     pub(crate) fn read(&self, name: &str, max: usize) -> Parse<Option<Vec<u8>>> {
         let Some(entry) = self.find(name) else { return Ok(None) };

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use crate::bmff;
 use crate::bytes::{View, be32, find, le16, le32};
 use crate::ctx::Ctx;
-use crate::image::{Facts, exif, iptc, xmp};
+use crate::image::{Facts, animation, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
 
 pub(super) fn size(ctx: &mut Ctx<'_>, width: Option<u32>, height: Option<u32>) {
@@ -21,6 +21,7 @@ pub(crate) fn gif(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     // An XMP block may stand anywhere: where it is held, and in the last bytes of a file
     // of which more is not.
     let held = ctx.src.held_from(0);
+    animation::gif(ctx, facts)?;
     if !gif_xmp(ctx, held, 0, facts) && (held.len() as u64) < ctx.src.size() {
         let size = ctx.src.size();
         let from = size.saturating_sub(GIF_TAIL).max(held.len() as u64);
@@ -97,9 +98,11 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let mut at = 12;
     let mut wanted = 0u32;
     let mut behind = false;
-    for _ in 0..4096 {
+    let (mut frames, mut counted) = (0, false);
+    for _ in 0..16_384 {
         ctx.tick()?;
         if at + 8 > view.len() {
+            counted = true;
             break;
         }
         let head = view.get(at, 8)?;
@@ -127,6 +130,11 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
                 let bits = le32(body.get(0, 5)?, 1).unwrap_or(0);
                 size(ctx, Some((bits & 0x3fff) + 1), Some((bits >> 14 & 0x3fff) + 1));
             }
+            Some(b"ICCP") if facts.profile.is_empty() => {
+                let len = body.len().min(crate::extra::icc::MAX_PROFILE as u64);
+                facts.profile = body.upto(0, len)?.to_vec();
+            }
+            Some(b"ANMF") => frames += 1,
             Some(b"EXIF") => {
                 wanted = wanted.saturating_sub(1);
                 ctx.part("exif", |ctx| {
@@ -146,8 +154,13 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let frame = head.get(..4) == Some(b"ANMF");
         at += 8 + len + len % 2;
         let left = view.len().saturating_sub(at);
+        // All frames of a short animation are counted, and of a long one none.
+        if frame && left >= 8 && view.len() <= crate::WHOLE_BYTES {
+            continue;
+        }
         if ctx.meta.image_width.is_some() && wanted == 0 && ctx.src.peek(at, left).is_none() {
             if frame || left < 8 || !(picture || behind) {
+                counted = left < 8;
                 break;
             }
             behind = true;
@@ -156,6 +169,7 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
             }
         }
     }
+    ctx.meta.extra.frame_count = Some(frames).filter(|n| *n > 1 && counted);
     Ok(())
 }
 
@@ -184,6 +198,13 @@ pub(crate) fn jp2(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
                 if let Some(ihdr) = bmff::child(b.body, b"ihdr")? {
                     let b = ihdr.body.get(0, 8)?;
                     size(ctx, be32(b, 4), be32(b, 0));
+                }
+                if let Some(colr) = bmff::child(b.body, b"colr")?
+                    && matches!(colr.body.upto(0, 1)?, [2 | 3])
+                {
+                    // Method, precedence, approximation, the profile.
+                    let len = colr.body.len().min(crate::extra::icc::MAX_PROFILE as u64);
+                    facts.profile = colr.body.upto(3, len.saturating_sub(3))?.to_vec();
                 }
             }
             b"jp2c" if ctx.meta.image_width.is_none() => jp2_codestream(ctx, b.body)?,

@@ -255,6 +255,7 @@ fn tag_name(context: Context, tag: u16) -> Option<String> {
         (Context::Exif, 0x8827) => "ISOSpeedRatings",
         (Context::Tiff, 0x013c) => "HostComputer",
         (Context::Tiff, 0x4746) => "Rating",
+        (Context::Tiff, 0x4749) => "RatingPercent",
         (Context::Tiff, 0x9c9b) => "XPTitle",
         (Context::Tiff, 0x9c9c) => "XPComment",
         (Context::Tiff, 0x9c9d) => "XPAuthor",
@@ -351,6 +352,12 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
                 facts.live_photo_id.get_or_insert(id);
             }
             return Ok(());
+        }
+        (Context::Tiff, 0x8773) => {
+            // Its name stands in front.
+            if facts.profile.is_empty() {
+                facts.profile = tiff.view.upto(e.at, e.count.min(8 * 1024))?.to_vec();
+            }
         }
         (Context::Tiff, 0x0112) => facts.orientation = tiff.integer(e)?.filter(|o| (1..=8).contains(o)),
         (Context::Gps, 2) => facts.gps.lat = tiff.angle(e)?,

@@ -46,6 +46,10 @@ pub(crate) struct Facts {
     pub(crate) default_caption: Option<String>,
     /// Directories of the EXIF block that were read.
     pub(crate) directories: std::collections::BTreeSet<u64>,
+    /// Extensions.
+    pub(crate) more: crate::extra::xmp::More,
+    /// The colour profile, as far as it is held.
+    pub(crate) profile: Vec<u8>,
 }
 
 /// Whether a caption is one that cameras write into every picture.
@@ -188,5 +192,10 @@ impl Facts {
         if !self.exif.is_empty() {
             ctx.meta.exif = Some(self.exif);
         }
+        self.more.profile(crate::extra::icc::name(&self.profile));
+        let m = &mut ctx.meta;
+        let sides = m.image_width.zip(m.image_height);
+        let orientation = m.orientation.unwrap_or(1);
+        self.more.write(&mut m.extra, m.exif.as_ref(), sides, orientation, ctx.src.size());
     }
 }

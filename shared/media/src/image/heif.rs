@@ -3,7 +3,8 @@
 use crate::bmff::{self, Box4};
 use crate::bytes::{View, be16, be32, be64};
 use crate::ctx::Ctx;
-use crate::image::{Facts, exif, xmp};
+use crate::extra::icc;
+use crate::image::{Facts, animation, exif, xmp};
 use crate::source::{Parse, Source, Stop};
 
 /// Largest `meta` box taken; tiled pictures of 100 megapixels have some 100 KiB.
@@ -49,6 +50,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
             let read = read_meta(ctx, meta, facts);
             match movie {
                 Some(movie) if ctx.meta.image_width.is_none() => read.and(sequence_size(ctx, movie.body)),
+                Some(movie) => read.and(animation::track(ctx, movie.body)),
                 _ => read,
             }
         }
@@ -59,6 +61,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
 }
 
 fn sequence_size(ctx: &mut Ctx<'_>, movie: View<'_>) -> Parse {
+    animation::track(ctx, movie)?;
     if let Some(track) = bmff::path(movie, &[b"trak", b"tkhd"])? {
         let len = track.len();
         if len >= 8 {
@@ -94,7 +97,11 @@ fn read_meta(ctx: &mut Ctx<'_>, meta: Box4<'_>, facts: &mut Facts) -> Parse {
         Ok(true)
     });
     if let Some(properties) = properties {
-        ctx.part("iprp", |ctx| read_properties(ctx, properties, primary));
+        ctx.part("iprp", |ctx| read_properties(ctx, properties, primary, facts));
+    }
+    // A picture that tone maps another one.
+    if items.iter().any(|item| &item.kind == b"tmap") {
+        facts.more.has_gain_map("iso21496");
     }
     let src = ctx.src;
     for item in &items {
@@ -248,7 +255,7 @@ fn item_places(view: View<'_>) -> Parse<Vec<Place>> {
 }
 
 /// Size and turning of the primary item, through the property associations.
-fn read_properties(ctx: &mut Ctx<'_>, view: View<'_>, primary: Option<u32>) -> Parse {
+fn read_properties(ctx: &mut Ctx<'_>, view: View<'_>, primary: Option<u32>, facts: &mut Facts) -> Parse {
     let mut list: Vec<Box4<'_>> = Vec::new();
     let mut own: Vec<usize> = Vec::new();
     bmff::walk(view, |b| {
@@ -273,6 +280,17 @@ fn read_properties(ctx: &mut Ctx<'_>, view: View<'_>, primary: Option<u32>) -> P
             .filter_map(size_of)
             .max_by_key(|(w, h)| u64::from(*w) * u64::from(*h))
     };
+    // A depiction of its own says how the picture is brightened.
+    let urn = |p: &Box4<'_>| p.body.upto(4, 64).is_ok_and(|urn| urn.windows(10).any(|w| w == b"hdrgainmap"));
+    if list.iter().any(|p| &p.kind == b"auxC" && urn(p)) {
+        facts.more.has_gain_map("apple");
+    }
+    if let Some(colr) =
+        mine.iter().find(|p| &p.kind == b"colr" && matches!(p.body.upto(0, 4), Ok(b"prof" | b"rICC")))
+    {
+        let len = colr.body.len().saturating_sub(4).min(icc::MAX_PROFILE as u64);
+        facts.profile = colr.body.upto(4, len)?.to_vec();
+    }
     // Without associations the largest size is the whole picture, the others tiles.
     if let Some((w, h)) = first_size(&mut mine.iter().copied()).or_else(|| first_size(&mut list.iter())) {
         ctx.meta.image_width = Some(w);

@@ -29,6 +29,12 @@ pub(crate) fn read_resources(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Fact
         match id {
             0x0404 => ctx.part("iptc", |ctx| read(ctx, body, facts)),
             0x0422 => ctx.part("exif", |ctx| exif::read(ctx, body, facts)),
+            // The bytes that are held tell its name.
+            0x040f if facts.profile.is_empty() => {
+                let held = body.src.held_from(body.start);
+                let len = held.len().min(len as usize).min(crate::extra::icc::MAX_PROFILE);
+                facts.profile = held.get(..len).unwrap_or_default().to_vec();
+            }
             0x0424 => ctx.part("xmp", |ctx| xmp::read(ctx, body, facts)),
             _ => {}
         }
@@ -62,6 +68,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
             80 => authors.extend(value()),
             116 => copyright = copyright.or_else(value),
             120 => description = description.or_else(value),
+            90 | 105 | 110 => {
+                if let Some(value) = value() {
+                    facts.more.iptc(*dataset, value);
+                }
+            }
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use crate::HEAD_BYTES;
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
+use crate::extra::{icc, motion};
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
@@ -92,6 +93,19 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
                     if let Ok(date) = body.upto(0x4d, 20) {
                         facts.other_dates.extend(Stamp::parse(&text::decode(text::until_nul(date))));
                     }
+                }
+            }
+            0xe2 => {
+                // What is held of a profile tells its name: it is worth no read.
+                let start = body.start.min(view.end);
+                let held = ctx.src.held_from(start);
+                let part = held.get(..held.len().min(len as usize - 2)).unwrap_or_default();
+                if let Some((_, part)) = icc::jpeg_part(part)
+                    && facts.profile.len() < icc::MAX_PROFILE
+                {
+                    facts.profile.extend_from_slice(part);
+                } else if motion::gain_map_segment(part) {
+                    facts.more.has_gain_map("iso21496");
                 }
             }
             0xed => {

@@ -1,5 +1,6 @@
 //! Still images: one reader a container, one walker for EXIF, XMP, IPTC.
 
+mod animation;
 pub(crate) mod dimensions;
 pub(crate) mod exif;
 mod exr;
@@ -23,13 +24,19 @@ pub(crate) use svg::svg_root;
 use crate::bytes::View;
 use crate::ctx::Ctx;
 use crate::detect::Family;
+use crate::extra::motion;
 use crate::source::Parse;
 
 /// Reads an image of a known family.
 pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
     let mut facts = Facts::default();
+    let mut samsung = false;
     let read = match family {
-        Family::Jpeg => jpeg::read(ctx, View::all(ctx.src), &mut facts),
+        Family::Jpeg => {
+            let read = jpeg::read(ctx, View::all(ctx.src), &mut facts);
+            samsung = facts.exif.get("Make").is_some_and(|make| make.to_lowercase().starts_with("samsung"));
+            read
+        }
         Family::Png => png::read(ctx, &mut facts),
         Family::Gif => dimensions::gif(ctx, &mut facts),
         Family::Webp => dimensions::webp(ctx, &mut facts),
@@ -53,5 +60,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         _ => dimensions::by_imagesize(ctx),
     };
     facts.write(ctx);
+    // Older phones tell of the film in a trailer of their own alone.
+    if samsung && ctx.meta.extra.motion_photo_offset.is_none() {
+        return read.and(motion::samsung(ctx));
+    }
     read
 }

@@ -41,7 +41,18 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         match kind {
             b"IDAT" | b"JDAT" => data_seen = true,
             b"IEND" => return Ok(()),
-            b"acTL" if !data_seen => ctx.refine("apng", "image/apng"),
+            b"acTL" if !data_seen => {
+                ctx.refine("apng", "image/apng");
+                let frames = be32(body.upto(0, 4)?, 0);
+                ctx.meta.extra.frame_count = frames.filter(|n| (2..1 << 31).contains(n));
+            }
+            b"iCCP" if facts.profile.is_empty() && len <= 1 << 20 => ctx.part("color profile", |ctx| {
+                let b = body.upto(0, body.len())?;
+                // A name that is mostly the writer's, NUL, the method, the profile.
+                let name = b.iter().take(80).position(|c| *c == 0).unwrap_or(0);
+                facts.profile = inflate(b.get(name + 2..).unwrap_or_default(), ctx.room())?;
+                Ok(())
+            }),
             _ => chunk(ctx, kind, body, facts),
         }
         at += 12 + len;

@@ -3,6 +3,7 @@
 use crate::MAX_KEYWORDS;
 use crate::bytes::{View, find};
 use crate::ctx::Ctx;
+use crate::extra::xmp::More;
 use crate::extraction::ProblemKind;
 use crate::image::Facts;
 use crate::source::Parse;
@@ -43,6 +44,8 @@ pub(crate) struct Packet {
     /// A limit or the end of the bytes cut the packet.
     pub(crate) limited: bool,
     pub(crate) cut: bool,
+    /// Extensions.
+    pub(crate) more: More,
     latitude: Option<f64>,
     longitude: Option<f64>,
     offset: Option<i32>,
@@ -76,6 +79,7 @@ impl Packet {
             facts.authors = self.creators;
         }
         facts.keywords.append(&mut self.keywords);
+        facts.more.append(self.more);
         facts.orientation = facts.orientation.or(self.orientation);
         facts.lat_long = facts.lat_long.or(self.lat_long);
         facts.fix = facts.fix.take().or(self.fix);
@@ -107,12 +111,16 @@ pub(crate) fn parse(bytes: &[u8]) -> Packet {
         }
         objects += 1;
         for (ns, name, value) in description.attributes() {
+            packet.more.attribute(ns, name, value);
             if wanted(ns) {
                 packet.take(ns, name, &[text::unescape_xml(value)]);
             }
         }
-        for child in description.children().filter(|c| wanted(c.namespace())) {
-            packet.take(child.namespace(), child.name(), &values_of(child));
+        for child in description.children() {
+            packet.more.element(child);
+            if wanted(child.namespace()) {
+                packet.take(child.namespace(), child.name(), &values_of(child));
+            }
         }
     }
     packet.lat_long = packet.latitude.zip(packet.longitude);

@@ -4,6 +4,7 @@ use crate::audio::riff;
 use crate::bytes::{View, le16, le32, le64};
 use crate::codec;
 use crate::ctx::Ctx;
+use crate::extra::music::{self, Music};
 use crate::metadata::{MediaType, VideoStream};
 use crate::source::{Parse, Stop};
 use crate::text;
@@ -159,6 +160,7 @@ fn content(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
 fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
     let b = body.upto(0, body.len().min(1 << 20))?;
     let count = le16(b, 0).unwrap_or(0);
+    let mut more = Music::default();
     let mut at = 2;
     for _ in 0..count {
         let Some(name_len) = le16(b, at).map(usize::from) else { break };
@@ -170,6 +172,7 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         if kind == 1 && text::utf16(name, false) == "WM/Picture" {
             picture(ctx, raw);
         }
+        music::asf(&mut more, &text::utf16(name, false), kind, raw);
         if kind != 0 {
             continue;
         }
@@ -185,6 +188,7 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         };
         slot.get_or_insert(value);
     }
+    more.write(ctx);
     Ok(())
 }
 
@@ -203,6 +207,7 @@ fn picture(ctx: &mut Ctx<'_>, b: &[u8]) {
 /// Attributes too long for the extended content: language, stream, lengths, name, data.
 fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
     let b = body.upto(0, body.len().min(1 << 20))?;
+    let mut more = Music::default();
     let mut at = 2;
     for _ in 0..le16(b, 0).unwrap_or(0) {
         let (Some(name_len), Some(kind), Some(len)) = (le16(b, at + 4), le16(b, at + 6), le32(b, at + 8))
@@ -215,7 +220,12 @@ fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         if kind == 1 && text::utf16(name, false) == "WM/Picture" {
             picture(ctx, b.get(start..end.min(b.len())).unwrap_or_default());
         }
+        if kind == 0 {
+            let value = b.get(start..end.min(b.len()).min(start.saturating_add(64 * 1024)));
+            music::asf(&mut more, &text::utf16(name, false), kind, value.unwrap_or_default());
+        }
         at = end;
     }
+    more.write(ctx);
     Ok(())
 }

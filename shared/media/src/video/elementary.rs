@@ -7,6 +7,7 @@ use crate::audio::mpeg::Frame;
 use crate::bytes::{be16, be24};
 use crate::codec;
 use crate::ctx::Ctx;
+use crate::extra::film;
 use crate::metadata::{AudioStream, MediaType, VideoStream};
 
 /// Clock ticks a second of the times in packets.
@@ -187,6 +188,11 @@ pub(super) fn write(ctx: &mut Ctx<'_>, p: Multiplex, format: (&str, &str)) {
         match kind {
             Kind::Video(name) => {
                 let mut v = video_stream(name, &e.head);
+                if name == "h264" {
+                    film::camcorder(ctx, &e.head);
+                } else if film::is_hdr10_plus(&e.head) {
+                    ctx.meta.extra.hdr_format.push("HDR10+".into());
+                }
                 v.index = Some(index);
                 if v.average_frame_rate.is_none() {
                     v.average_frame_rate = e.rate();

@@ -103,6 +103,7 @@ struct Movie {
     tracks: Vec<Track>,
     tags_at: Option<u64>,
     attachments_at: Option<u64>,
+    chapters_at: Option<u64>,
     texts: Texts,
     made: Option<String>,
     info_at: Option<u64>,
@@ -138,8 +139,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         let more = movie.segment(ctx, segment, at, false);
         stopped = stopped.and(more);
     }
-    // Both are asked for at once; what is worth a read is not worth one of the whole file.
-    let missing = [movie.attachments_at.take(), movie.tags_at.take()].into_iter().flatten().map(|at| {
+    // All are asked for at once; what is worth a read is not worth one of the whole file.
+    let late = [movie.attachments_at.take(), movie.chapters_at.take(), movie.tags_at.take()];
+    let missing = late.into_iter().flatten().map(|at| {
         let start = segment.start.saturating_add(at);
         match ctx.src.near(start, LATE) {
             Some(_) => {
@@ -187,6 +189,7 @@ impl Movie {
                 0x1549_a966 => self.info(e.body)?,
                 0x1654_ae6b => self.tracks(e.body)?,
                 0x1254_c367 => self.tags(ctx, e.body)?,
+                0x1043_a770 => self.chapters(e.body)?,
                 0x1941_a469 => {
                     self.attachments_at = None;
                     self.attachments(ctx, e.body);
@@ -219,6 +222,7 @@ impl Movie {
             match id {
                 0x1254_c367 => self.tags_at = Some(at),
                 0x1941_a469 => self.attachments_at = Some(at),
+                0x1043_a770 => self.chapters_at = Some(at),
                 0x1549_a966 => self.info_at = Some(at),
                 0x1654_ae6b => self.tracks_at = Some(at),
                 _ => {}
@@ -260,13 +264,15 @@ impl Movie {
         self.tags_at = None;
         view.upto(0, view.len().min(MAX_ELEMENT))?;
         children(view, |tag| {
-            let mut target = 0;
+            let (mut target, mut level) = (0, 50);
             let mut simple = Vec::new();
             children(tag.body, |e| {
                 match e.id {
                     0x63c0 => children(e.body, |t| {
-                        if t.id == 0x63c5 {
-                            target = t.uint()?;
+                        match t.id {
+                            0x63c5 => target = t.uint()?,
+                            0x68ca => level = t.uint()?,
+                            _ => {}
                         }
                         Ok(true)
                     })?,
@@ -287,6 +293,7 @@ impl Movie {
                 Ok(simple.len() < 512)
             })?;
             for (name, value) in simple {
+                self.texts.more.matroska(level, &name, &value);
                 self.tag(ctx, target, &name, &value);
             }
             Ok(true)
@@ -326,6 +333,43 @@ impl Movie {
         if !value.trim().is_empty() {
             self.texts.add(field, value);
         }
+    }
+
+    /// The chapters of the first edition.
+    fn chapters(&mut self, view: View<'_>) -> Parse {
+        self.chapters_at = None;
+        view.upto(0, view.len().min(MAX_ELEMENT))?;
+        let found = &mut self.texts.more.chapters;
+        children(view, |edition| {
+            if edition.id != 0x45b9 {
+                return Ok(true);
+            }
+            children(edition.body, |atom| {
+                if atom.id != 0xb6 {
+                    return Ok(true);
+                }
+                let (mut start, mut title, mut hidden) = (None, None, false);
+                children(atom.body, |e| {
+                    match e.id {
+                        0x91 => start = Some(e.uint()? as f64 / 1e9),
+                        0x98 => hidden = e.uint()? == 1,
+                        0x80 if title.is_none() => children(e.body, |d| {
+                            if d.id == 0x85 {
+                                title = Some(d.text()?);
+                            }
+                            Ok(true)
+                        })?,
+                        _ => {}
+                    }
+                    Ok(true)
+                })?;
+                if let Some(start) = start.filter(|_| !hidden) {
+                    found.add(start, title.as_deref());
+                }
+                Ok(true)
+            })?;
+            Ok(false)
+        })
     }
 
     fn attachments(&mut self, ctx: &mut Ctx<'_>, view: View<'_>) {

@@ -3,6 +3,7 @@
 use crate::bytes::View;
 use crate::codec;
 use crate::ctx::Ctx;
+use crate::extra::film;
 use crate::metadata::{AudioStream, SubtitleStream, VideoStream};
 use crate::source::Parse;
 use crate::video::mkv::children;
@@ -24,6 +25,7 @@ pub(super) struct Track {
     pub(super) uid: u64,
     pub(super) duration: Option<f64>,
     pub(super) colour: Option<codec::Colour>,
+    pub(super) dolby_vision: Vec<u8>,
 }
 
 impl Track {
@@ -39,6 +41,22 @@ impl Track {
                 }
                 0x22_b59c => self.language = Some(e.text()?),
                 0x22_b59d => self.language = Some(e.text()?),
+                // What is added to each block: Dolby Vision's configuration.
+                0x41e4 => {
+                    let (mut kind, mut data) = (0, Vec::new());
+                    children(e.body, |b| {
+                        match b.id {
+                            0x41e7 => kind = b.uint()?,
+                            0x41ed => data = b.body.upto(0, b.body.len().min(64))?.to_vec(),
+                            _ => {}
+                        }
+                        Ok(true)
+                    })?;
+                    // `dvcC`, `dvvC`, `dvwC`
+                    if matches!(kind, 0x6476_6343 | 0x6476_7643 | 0x6476_7743) {
+                        self.dolby_vision = data;
+                    }
+                }
                 0x23_e383 => self.default_duration = e.uint()?,
                 0xe0 => children(e.body, |v| {
                     match v.id {
@@ -153,6 +171,10 @@ impl Track {
                 }
                 if let Some(colour) = self.colour {
                     v.with_colour(colour);
+                }
+                film::dolby_vision(&mut v, &self.dolby_vision);
+                if film::is_hdr10_plus(frame) {
+                    ctx.meta.extra.hdr_format.push("HDR10+".into());
                 }
                 v.index = Some(index);
                 v.width = side(self.width).or(v.width);

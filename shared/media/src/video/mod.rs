@@ -7,6 +7,7 @@ mod flv;
 mod mkv;
 mod mkv_track;
 mod mp4;
+mod mp4_chapters;
 mod mp4_entry;
 mod mp4_tags;
 mod mp4_track;

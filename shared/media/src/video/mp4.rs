@@ -12,8 +12,8 @@ use crate::ctx::Ctx;
 use crate::metadata::MediaType;
 use crate::source::{Parse, Source, Stop};
 use crate::time::Stamp;
-use crate::video::mp4_tags;
 use crate::video::mp4_track::{Track, times};
+use crate::video::{mp4_chapters, mp4_tags};
 
 /// Read behind the media data at once; most movie headers fit.
 const TAIL_READ: u64 = 256 * 1024;
@@ -142,6 +142,7 @@ impl Movie {
             self.fragmented = true;
             self.extends(mvex)?;
         }
+        ctx.part("chapters", |ctx| mp4_chapters::read(ctx, moov));
         if ctx.meta.produce_time.is_none() {
             ctx.meta.produce_time = made.map(|s| s.rfc3339());
             ctx.utc = true;

@@ -3,6 +3,7 @@
 use crate::bmff::{self, Box4};
 use crate::bytes::{be16, be32, be64};
 use crate::codec;
+use crate::extra::film;
 use crate::metadata::{AudioStream, SubtitleStream, VideoStream};
 use crate::source::{Parse, Stop};
 
@@ -73,6 +74,7 @@ pub(super) fn video_entry(entry: Box4<'_>) -> Parse<VideoStream> {
         let config = || b.body.upto(0, 512);
         match &b.kind {
             b"avcC" => crate::sps::avcc(&mut stream, config()?),
+            b"dvcC" | b"dvvC" | b"dvwC" => film::dolby_vision(&mut stream, config()?),
             b"hvcC" => crate::sps::hvcc(&mut stream, config()?),
             b"av1C" => codec::av1c(&mut stream, config()?),
             b"vpcC" => codec::vpcc(&mut stream, config()?),

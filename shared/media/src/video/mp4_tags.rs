@@ -3,6 +3,7 @@
 use crate::bmff::{self, Box4};
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
+use crate::extra::music;
 use crate::image::lat_long_text;
 use crate::source::Parse;
 use crate::text;
@@ -16,6 +17,7 @@ pub(crate) fn user_data(ctx: &mut Ctx<'_>, udta: View<'_>) -> Parse {
     bmff::walk(udta, |b| {
         match &b.kind {
             b"meta" => meta(ctx, b.body)?,
+            b"chpl" => music::nero_chapters(ctx, b)?,
             [0xa9, x, y, z] => {
                 // International text: length and language, then the text.
                 let raw = b.body.upto(0, MAX_VALUE)?;
@@ -105,6 +107,7 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
     if &item.kind == b"covr" {
         return covers(ctx, item.body);
     }
+    music::mp4_item(ctx, item)?;
     let mut name = None;
     let mut values: Vec<String> = Vec::new();
     bmff::walk(item.body, |b| {
@@ -170,6 +173,7 @@ fn covers(ctx: &mut Ctx<'_>, view: View<'_>) -> Parse {
 fn assign(ctx: &mut Ctx<'_>, name: &[u8], value: String) {
     let max = ctx.limits.max_text;
     let Some(value) = text::clean(&value, max) else { return };
+    music::quicktime(ctx, name, &value);
     let m = &mut ctx.meta;
     let slot = match name {
         b"nam" => &mut m.title,

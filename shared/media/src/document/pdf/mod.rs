@@ -6,6 +6,7 @@ mod crypt;
 mod file;
 mod filter;
 mod object;
+mod page;
 mod rebuild;
 
 use crate::MAX_KEYWORDS;
@@ -29,6 +30,8 @@ struct Found {
     created: Option<Vec<u8>>,
     language: Option<Vec<u8>>,
     xmp: Option<xmp::Packet>,
+    page: Option<(f64, f64)>,
+    encrypted: bool,
 }
 
 pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
@@ -58,6 +61,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
 
 /// Trailer, catalogue, page tree's root, information, XMP.
 fn follow(ctx: &mut Ctx<'_>, pdf: &mut Pdf<'_>, found: &mut Found) -> Parse {
+    found.encrypted |= pdf.trailer_key(b"Encrypt").is_some_and(|e| *e != Object::Null);
     let root = pdf.trailer_key(b"Root").cloned().ok_or(Stop::Malformed("no catalogue"))?;
     // All that is wanted next is tried before missing bytes end the pass.
     let info = pdf.trailer_key(b"Info").cloned().unwrap_or(Object::Null);
@@ -105,7 +109,11 @@ fn follow(ctx: &mut Ctx<'_>, pdf: &mut Pdf<'_>, found: &mut Found) -> Parse {
     let count = pages.get(b"Count").cloned().unwrap_or(Object::Null);
     let count = pdf.resolve(&count)?.number();
     found.pages = count.filter(|n| (0.0..1e7).contains(n)).map(|n| n as u32);
-    for stop in [stopped.err(), info.err()].into_iter().flatten() {
+    let page = page::first(pdf, &pages);
+    found.page = page.clone().ok().flatten().or(found.page);
+    // Without it the size alone is not known.
+    let page = page.err().filter(|stop| *stop == Stop::Missing);
+    for stop in [stopped.err(), info.err(), page].into_iter().flatten() {
         match stop {
             Stop::Missing => return Err(Stop::Missing),
             stop => ctx.stopped("info", stop),
@@ -118,7 +126,11 @@ fn write(ctx: &mut Ctx<'_>, found: Found) {
     let max = ctx.limits.max_text;
     let shown = |value: Option<Vec<u8>>| value.and_then(|v| text::clean(&object::text(&v), max));
     let packet = found.xmp.unwrap_or_default();
+    let size = ctx.src.size();
     let m = &mut ctx.meta;
+    packet.more.write(&mut m.extra, None, None, 1, size);
+    (m.extra.page_width, m.extra.page_height) = found.page.unzip();
+    m.extra.encrypted = found.encrypted.then_some(true);
     m.page_count = found.pages.filter(|n| *n > 0);
     // The information dictionary goes first, as in pdfinfo.
     m.title = shown(found.title).or(packet.title);
