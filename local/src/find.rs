@@ -44,8 +44,19 @@ const SHORT: &[(&str, &[&str])] = &[
     ("height", &["ImageHeight", "VideoHeight"]),
     ("make", &["EXIF.Make"]),
     ("model", &["EXIF.Model"]),
-    ("lens", &["EXIF.LensModel"]),
-    ("iso", &["EXIF.PhotographicSensitivity", "EXIF.ISOSpeedRatings"]),
+    ("lens", &["LensModel", "EXIF.LensModel"]),
+    ("iso", &["ISO", "EXIF.PhotographicSensitivity", "EXIF.ISOSpeedRatings"]),
+    ("aperture", &["FNumber"]),
+    ("exposure", &["ExposureTime"]),
+    ("focal", &["FocalLength"]),
+    ("color", &["ColorLabel"]),
+    ("person", &["Persons"]),
+    ("track", &["TrackNumber"]),
+    ("disc", &["DiscNumber"]),
+    ("released", &["ReleaseDate"]),
+    ("chapter", &["Chapters.Title"]),
+    ("hdr", &["HDRFormat"]),
+    ("words", &["WordCount"]),
     ("taken", &["ProduceTime"]),
     ("modified", &["FileModifiedTime"]),
     ("indexed", &["CreateTime"]),
@@ -54,13 +65,13 @@ const SHORT: &[(&str, &[&str])] = &[
     ("codec", &["VideoStreams.CodecName", "AudioStreams.CodecName"]),
     ("pages", &["PageCount"]),
     ("author", &["Authors", "Artist"]),
-    ("keyword", &["Keywords"]),
+    ("keyword", &["Keywords", "HierarchicalKeywords"]),
     ("title", &["Title"]),
     ("artist", &["Artist", "AlbumArtist"]),
     ("album", &["Album"]),
     ("camera", &["EXIF.Model"]),
     ("duration", &["Duration"]),
-    ("city", &["Addresses.City"]),
+    ("city", &["Addresses.City", "City"]),
     ("country", &["Addresses.Country"]),
 ];
 
@@ -247,7 +258,20 @@ fn compare(field: &str, operation: &str, value: &str) -> Result<Value, String> {
             Some(prefix) => Ok(leaf(field, "prefix", prefix)),
             None if matches!(
                 field,
-                "Filename" | "Title" | "Artist" | "Album" | "AlbumArtist" | "Authors" | "Description"
+                "Filename"
+                    | "Title"
+                    | "Artist"
+                    | "Album"
+                    | "AlbumArtist"
+                    | "Authors"
+                    | "Description"
+                    | "Headline"
+                    | "Persons"
+                    | "LensModel"
+                    | "Genre"
+                    | "Lyrics"
+                    | "Chapters.Title"
+                    | "HierarchicalKeywords"
             ) =>
             {
                 Ok(leaf(field, "match-phrase", value))

@@ -22,6 +22,7 @@ mod crash;
 mod datasets;
 mod deaths;
 mod endpoints;
+mod fields;
 mod files;
 mod folders;
 mod front_door;

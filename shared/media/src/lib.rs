@@ -117,6 +117,10 @@ pub const GEOCODE: bool = cfg!(feature = "geocode");
 #[cfg(feature = "geocode")]
 pub use geocode::locate;
 
+/// Version of what is extracted: it grows with new fields, so that records of older versions
+/// can be told and made again. Records without one are of version 1.
+pub const VERSION: u32 = 2;
+
 /// Length of the first read of every object: `bytes=0-65535`.
 pub const HEAD_BYTES: u64 = 64 * 1024;
 

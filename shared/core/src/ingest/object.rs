@@ -100,6 +100,9 @@ pub fn describe(mut facts: Facts, record: Option<&Record>) -> (Source, Map<Strin
         if let Ok(Value::Object(metadata)) = serde_json::to_value(&record.metadata) {
             fields.extend(metadata);
         }
+        if record.detected.is_some() {
+            fields.insert("ExtractionVersion".into(), Value::from(mediadex_media::VERSION));
+        }
         if let Some(hash) = &record.content_hash {
             fields.insert("FileHash".into(), Value::from(hash.as_str()));
         }

@@ -4,6 +4,7 @@ use crate::audio::{id3, plain, single};
 use crate::bytes::{View, be16, be32, be64, le16, le32, le64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
+use crate::extra::music::Music;
 use crate::metadata::AudioStream;
 use crate::source::{Parse, Stop};
 use crate::text;
@@ -192,10 +193,20 @@ fn broadcast(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
 /// RIFF INFO: texts under four-letter names.
 pub(crate) fn info_list(ctx: &mut Ctx<'_>, b: &[u8]) -> Parse {
     let Some(mut rest) = b.strip_prefix(b"INFO") else { return Ok(()) };
+    let mut more = Music::default();
     while let (Some(kind), Some(len)) = (rest.get(..4), le32(rest, 4)) {
         let len = len as usize;
         let raw = rest.get(8..(8usize.saturating_add(len)).min(rest.len())).unwrap_or_default();
         let value = text::clean(&text::decode(text::until_nul(raw)), ctx.limits.max_text);
+        let named = match kind {
+            b"IGNR" => Some("GENRE"),
+            b"ICRD" => Some("DATE"),
+            b"ITRK" | b"IPRT" => Some("TRACK"),
+            _ => None,
+        };
+        if let (Some(name), Some(value)) = (named, &value) {
+            more.named(name, value);
+        }
         let m = &mut ctx.meta;
         let slot = match kind {
             b"INAM" => Some(&mut m.title),
@@ -216,6 +227,7 @@ pub(crate) fn info_list(ctx: &mut Ctx<'_>, b: &[u8]) -> Parse {
             None => break,
         }
     }
+    more.write(ctx);
     Ok(())
 }
 

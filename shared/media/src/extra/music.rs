@@ -18,6 +18,8 @@ pub(crate) struct Music {
     /// Dates by how well they tell the release, best first.
     dates: [Option<String>; 3],
     lyrics: Option<String>,
+    /// Day and month that ID3 writes beside the year.
+    day: Option<String>,
     /// By a scale of 100 or 255 that the tag does not name.
     rating: Option<i32>,
     pub(crate) chapters: Chapters,
@@ -244,6 +246,11 @@ impl Music {
         let max = ctx.limits.max_text;
         let long = self.lyrics.as_ref().is_some_and(|l| l.len() > max);
         let (to, x) = (&mut ctx.meta.extra, self.extra);
+        let [release, recording, year] = self.dates;
+        let year = year.map(|year| match self.day.filter(|_| year.len() == 4) {
+            Some(day) => date(&format!("{year}{day}")).unwrap_or(year),
+            None => year,
+        });
         let lyrics = self.lyrics.and_then(|l| text::clean(&l, max));
         // A total without its number belongs to the tag that has both.
         if to.track_number.is_none() {
@@ -256,7 +263,7 @@ impl Music {
         }
         let genres = Some(self.genres.join(";")).filter(|g| !g.is_empty());
         Extra::fill(&mut to.genre, genres);
-        Extra::fill(&mut to.release_date, self.dates.into_iter().flatten().next());
+        Extra::fill(&mut to.release_date, release.or(recording).or(year));
         Extra::fill(&mut to.bpm, x.bpm);
         Extra::fill(&mut to.replay_gain_track_gain, x.replay_gain_track_gain);
         Extra::fill(&mut to.replay_gain_track_peak, x.replay_gain_track_peak);
@@ -404,12 +411,8 @@ pub(crate) fn frame(music: &mut Music, id: &[u8; 4], b: &[u8], version: u8, deco
         // The day and month of the year beside it.
         b"TDAT" | b"TDA\0" => {
             let text = first();
-            if let (Some(day), Some(month), Some(Some(year))) =
-                (text.get(..2), text.get(2..4), music.dates.get(2))
-                && year.len() == 4
-            {
-                let whole = format!("{year}-{month}-{day}");
-                music.date(1, &whole);
+            if let (Some(day), Some(month)) = (text.get(..2), text.get(2..4)) {
+                music.day = Some(format!("-{month}-{day}"));
             }
         }
         b"TBPM" | b"TBP\0" => music.bpm(&first()),
@@ -583,7 +586,7 @@ mod tests {
         }
         assert_eq!((m.extra.track_number, m.extra.track_total), (Some(5), Some(9)));
         assert_eq!(m.genres, ["Rock", "Pop"]);
-        assert_eq!(m.dates[1].as_deref(), Some("1999-12-31"));
+        assert_eq!((m.dates[2].as_deref(), m.day.as_deref()), (Some("1999"), Some("-12-31")));
         assert_eq!(
             (m.lyrics.as_deref(), m.rating, m.extra.compilation),
             (Some("la la"), Some(4), Some(true))

@@ -232,3 +232,116 @@ fn known(ns: &str) -> bool {
     ];
     ALL.contains(&ns) || ns.starts_with(MICROSOFT_PHOTO)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extra::{Boundary, Figure};
+
+    /// What a packet with these properties says of a picture of 1000 by 500 pixels.
+    fn read(properties: &str) -> Extra {
+        let xml = format!(
+            r#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+            xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#" xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#"
+            xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#" xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+            xmlns:apple="http://ns.apple.com/HDRGainMap/1.0/" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"
+            {properties}</rdf:Description></rdf:RDF>"#
+        );
+        let packet = crate::image::xmp::parse(xml.as_bytes());
+        let mut extra = Extra::default();
+        packet.more.write(&mut extra, None, Some((1000, 500)), 1, 9000);
+        extra
+    }
+
+    fn face(name: &str, left: u32, top: u32, width: u32, height: u32) -> Figure {
+        let boundary = Some(Boundary { left, top, width, height });
+        Figure { figure_type: Some("face".into()), figure_name: Some(name.into()), boundary }
+    }
+
+    #[test]
+    fn ratings_and_labels() {
+        let table = [
+            (r#"xmp:Rating="3">"#, Some(3)),
+            (r#"xmp:Rating="-1">"#, Some(-1)),
+            (r#"xmp:Rating="7">"#, None),
+            (r#"MicrosoftPhoto:Rating="75">"#, Some(4)),
+            (r#"xmp:Rating="2" MicrosoftPhoto:Rating="99">"#, Some(2)),
+            ("><xmp:Rating>4.0</xmp:Rating>", Some(4)),
+            (r#"xmp:Rating="x">"#, None),
+        ];
+        for (properties, want) in table {
+            assert_eq!(read(properties).rating, want, "{properties}");
+        }
+        assert_eq!(read(r#"xmp:Label="Red">"#).color_label.as_deref(), Some("Red"));
+    }
+
+    #[test]
+    fn persons_in_regions() {
+        let group = "><mwg-rs:Regions rdf:parseType='Resource'><mwg-rs:RegionList><rdf:Bag>
+            <rdf:li rdf:parseType='Resource'><mwg-rs:Name>Ana</mwg-rs:Name><mwg-rs:Type>Face</mwg-rs:Type>
+            <mwg-rs:Area rdf:parseType='Resource'><stArea:x>0.5</stArea:x><stArea:y>0.5</stArea:y><stArea:w>0.2</stArea:w><stArea:h>0.4</stArea:h></mwg-rs:Area></rdf:li>
+            <rdf:li rdf:parseType='Resource'><mwg-rs:Name>Rex</mwg-rs:Name><mwg-rs:Type>Pet</mwg-rs:Type></rdf:li>
+            <rdf:li><rdf:Description mwg-rs:Name='Bo'><mwg-rs:Area stArea:x='0.1' stArea:y='0.2' stArea:d='0.1'/></rdf:Description></rdf:li>
+            </rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>";
+        let pixels = "><mwg-rs:Regions><rdf:Description><mwg-rs:AppliedToDimensions stDim:w='2000' stDim:h='1000'/>
+            <mwg-rs:RegionList><rdf:Bag><rdf:li mwg-rs:Name='Ana' mwg-rs:Type='Face'><mwg-rs:Area stArea:x='1000' stArea:y='500' stArea:w='200' stArea:h='200' stArea:unit='pixel'/></rdf:li>
+            </rdf:Bag></mwg-rs:RegionList></rdf:Description></mwg-rs:Regions>";
+        let microsoft = "><MP:RegionInfo rdf:parseType='Resource'><MPRI:Regions><rdf:Bag>
+            <rdf:li MPReg:Rectangle='0.1, 0.2, 0.3, 0.4' MPReg:PersonDisplayName='Ana'/>
+            <rdf:li MPReg:PersonDisplayName='Bo'/><rdf:li MPReg:Rectangle='1, 2'/></rdf:Bag></MPRI:Regions></MP:RegionInfo>";
+        let iptc = "><Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>Ana</rdf:li><rdf:li>Cy</rdf:li><rdf:li>Ana</rdf:li></rdf:Bag></Iptc4xmpExt:PersonInImage>";
+        let table = [
+            (group, vec!["Ana", "Bo"], vec![face("Ana", 400, 150, 200, 200), face("Bo", 50, 75, 100, 50)]),
+            (pixels, vec!["Ana"], vec![face("Ana", 450, 200, 100, 100)]),
+            (microsoft, vec!["Ana", "Bo"], vec![face("Ana", 100, 100, 300, 200)]),
+            (iptc, vec!["Ana", "Cy"], vec![]),
+        ];
+        for (properties, persons, figures) in table {
+            let extra = read(properties);
+            assert_eq!(
+                (extra.persons, extra.figures),
+                (persons.into_iter().map(str::to_owned).collect(), figures)
+            );
+        }
+    }
+
+    #[test]
+    fn keywords_with_those_above_them() {
+        let properties = "><lr:hierarchicalSubject><rdf:Bag><rdf:li>A|B</rdf:li></rdf:Bag></lr:hierarchicalSubject>
+            <digiKam:TagsList><rdf:Seq><rdf:li>A/B</rdf:li><rdf:li>C/D</rdf:li></rdf:Seq></digiKam:TagsList>
+            <MicrosoftPhoto:LastKeywordXMP><rdf:Bag><rdf:li>E</rdf:li></rdf:Bag></MicrosoftPhoto:LastKeywordXMP>";
+        assert_eq!(read(properties).hierarchical_keywords, ["A|B", "C|D", "E"]);
+    }
+
+    #[test]
+    fn what_cameras_and_phones_write() {
+        let x = read(
+            r#"GPano:ProjectionType="equirectangular" GCamera:MicroVideo="1" GCamera:MicroVideoOffset="1000"
+            hdrgm:Version="1.0" exif:FNumber="56/10" exif:ExposureTime="1/8" aux:Lens="50mm" photoshop:ICCProfile="Display P3">
+            <exif:ISOSpeedRatings><rdf:Seq><rdf:li>400</rdf:li></rdf:Seq></exif:ISOSpeedRatings>
+            <Iptc4xmpExt:LocationCreated><rdf:Bag><rdf:li rdf:parseType="Resource"><Iptc4xmpExt:City>Rome</Iptc4xmpExt:City></rdf:li></rdf:Bag></Iptc4xmpExt:LocationCreated>"#,
+        );
+        assert_eq!((x.projection.as_deref(), x.motion_photo_offset), (Some("equirectangular"), Some(8000)));
+        assert_eq!((x.gain_map.as_deref(), x.iso), (Some("hdrgm"), Some(400)));
+        assert_eq!(
+            (x.f_number, x.exposure_time, x.lens_model.as_deref()),
+            (Some(5.6), Some(0.125), Some("50mm"))
+        );
+        assert_eq!((x.color_profile.as_deref(), x.city.as_deref()), (Some("Display P3"), Some("Rome")));
+        assert_eq!(read(r#"apple:HDRGainMapVersion="65536">"#).gain_map.as_deref(), Some("apple"));
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let item = "<rdf:li>Ana</rdf:li>".repeat(5000);
+        let x = read(&format!(
+            "><Iptc4xmpExt:PersonInImage><rdf:Bag>{item}</rdf:Bag></Iptc4xmpExt:PersonInImage>"
+        ));
+        assert_eq!(x.persons, ["Ana"]);
+        let faces: String = (0..5000).map(|n| format!("<rdf:li MPReg:PersonDisplayName='{n}'/>")).collect();
+        let x = read(&format!(
+            "><MP:RegionInfo><MPRI:Regions><rdf:Bag>{faces}</rdf:Bag></MPRI:Regions></MP:RegionInfo>"
+        ));
+        assert!(x.persons.len() <= 256, "{}", x.persons.len());
+    }
+}

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use crate::bytes::{View, be32, find};
 use crate::ctx::Ctx;
+use crate::extra::icc;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Source, Stop};
 use crate::text;
@@ -46,11 +47,14 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
                 let frames = be32(body.upto(0, 4)?, 0);
                 ctx.meta.extra.frame_count = frames.filter(|n| (2..1 << 31).contains(n));
             }
-            b"iCCP" if facts.profile.is_empty() && len <= 1 << 20 => ctx.part("color profile", |ctx| {
-                let b = body.upto(0, body.len())?;
+            b"iCCP" if facts.profile.is_empty() => ctx.part("color profile", |ctx| {
+                let b = body.upto(0, body.len().min(icc::MAX_PROFILE as u64))?;
                 // A name that is mostly the writer's, NUL, the method, the profile.
                 let name = b.iter().take(80).position(|c| *c == 0).unwrap_or(0);
-                facts.profile = inflate(b.get(name + 2..).unwrap_or_default(), ctx.room())?;
+                let packed = b.get(name + 2..).unwrap_or_default();
+                let most = icc::MAX_PROFILE.min(ctx.room()) as u64;
+                // What unpacks of it tells its name.
+                let _ = flate2::read::ZlibDecoder::new(packed).take(most).read_to_end(&mut facts.profile);
                 Ok(())
             }),
             _ => chunk(ctx, kind, body, facts),

@@ -5,7 +5,7 @@ use ::exif::Context;
 use crate::bytes::{View, be16, be32, le16, le32};
 use crate::ctx::Ctx;
 use crate::image::exif::{self, Tiff};
-use crate::image::{Facts, jpeg, tiff};
+use crate::image::{Facts, jpeg, tiff, xmp};
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::Stamp;
@@ -206,6 +206,14 @@ pub(crate) fn cr3(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
             }
             exif::read_directory(ctx, tiff, &entries, context, facts)
         });
+    }
+    // XMP stands behind the header, in a box of its own.
+    if let Some(next) = Some(moov.next).filter(|at| *at < ctx.src.size())
+        && let Some(b) = bmff::box_at(View::all(ctx.src), next)?
+        && &b.kind == b"uuid"
+        && b.body.upto(0, 4)? == [0xbe, 0x7a, 0xcf, 0xcb]
+    {
+        ctx.part("xmp", |ctx| xmp::read(ctx, b.body.sub(16, u64::MAX), facts));
     }
     match walked {
         Err(Stop::Missing) => walked,

@@ -140,7 +140,12 @@ pub(crate) fn read_rw2(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         ctx.meta.image_width = right.checked_sub(left);
         ctx.meta.image_height = bottom.checked_sub(top);
     }
-    exif::read_directory(ctx, tiff, &entries, Context::Tiff, facts)
+    let read = exif::read_directory(ctx, tiff, &entries, Context::Tiff, facts);
+    // Its own tag, where EXIF has none.
+    if let Some(iso) = get(0x17).filter(|iso| *iso > 0) {
+        facts.exif.entry("ISOSpeedRatings".to_owned()).or_insert_with(|| iso.to_string());
+    }
+    read
 }
 
 /// Fujifilm RAF: a JPEG inside carries the EXIF, a directory the sensor's size.
