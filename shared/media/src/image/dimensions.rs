@@ -98,7 +98,7 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let mut at = 12;
     let mut wanted = 0u32;
     let mut behind = false;
-    let (mut frames, mut counted) = (0, false);
+    let (mut frames, mut counted, mut animated) = (0, false, false);
     for _ in 0..16_384 {
         ctx.tick()?;
         if at + 8 > view.len() {
@@ -116,7 +116,9 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
                 let b = body.get(0, 10)?;
                 size(ctx, le24(b, 4).map(|w| w + 1), le24(b, 7).map(|h| h + 1));
                 let flags = b.first().copied().unwrap_or(0);
-                wanted = u32::from(flags & 8 != 0) + u32::from(flags & 4 != 0);
+                wanted = [8, 4, 0x20].map(|flag| u32::from(flags & flag != 0)).iter().sum();
+                // All frames of a short animation are counted, and of a long one none.
+                animated = flags & 2 != 0 && view.len() <= crate::WHOLE_BYTES;
             }
             Some(b"VP8 ") if ctx.meta.image_width.is_none() => {
                 let b = body.get(0, 10)?;
@@ -131,6 +133,7 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
                 size(ctx, Some((bits & 0x3fff) + 1), Some((bits >> 14 & 0x3fff) + 1));
             }
             Some(b"ICCP") if facts.profile.is_empty() => {
+                wanted = wanted.saturating_sub(1);
                 let len = body.len().min(crate::extra::icc::MAX_PROFILE as u64);
                 facts.profile = body.upto(0, len)?.to_vec();
             }
@@ -154,8 +157,7 @@ pub(crate) fn webp(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let frame = head.get(..4) == Some(b"ANMF");
         at += 8 + len + len % 2;
         let left = view.len().saturating_sub(at);
-        // All frames of a short animation are counted, and of a long one none.
-        if frame && left >= 8 && view.len() <= crate::WHOLE_BYTES {
+        if animated && left >= 8 {
             continue;
         }
         if ctx.meta.image_width.is_some() && wanted == 0 && ctx.src.peek(at, left).is_none() {

@@ -8,6 +8,7 @@
     clippy::print_stdout
 )]
 
+mod extra;
 mod extract;
 mod found;
 mod mutation;

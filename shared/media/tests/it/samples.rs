@@ -43,7 +43,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
     usual.into_iter().chain(crate::rare::all()).collect()
 }
 
-fn be32(n: u32) -> [u8; 4] {
+pub(crate) fn be32(n: u32) -> [u8; 4] {
     n.to_be_bytes()
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn jpeg() -> Vec<u8> {
     [&[0xff, 0xd8][..], &exif, &frame, &scan, &[0x12, 0xff, 0xd9]].concat()
 }
 
-fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&be32(body.len() as u32)[..], kind, body, &[0; 4]].concat()
 }
 
@@ -229,7 +229,7 @@ fn psd() -> Vec<u8> {
     out
 }
 
-fn full(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn full(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     boxed(kind, &[&[0; 4][..], body].concat())
 }
 
@@ -281,7 +281,7 @@ fn mp4(moov_at_end: bool) -> Vec<u8> {
     if moov_at_end { [ftyp, mdat, moov()].concat() } else { [ftyp, moov(), mdat].concat() }
 }
 
-fn ebml(id: &[u8], body: &[u8]) -> Vec<u8> {
+pub(crate) fn ebml(id: &[u8], body: &[u8]) -> Vec<u8> {
     let size = (body.len() as u64 | 1 << 56).to_be_bytes();
     [id, &size[..], body].concat()
 }
@@ -349,6 +349,11 @@ fn flv() -> Vec<u8> {
 }
 
 fn ts() -> Vec<u8> {
+    transport(0x02, &[0, 0, 1, 0xb3, 0x2d, 0x01, 0xe0, 0x13])
+}
+
+/// A transport stream of one kind of pictures, each packet with the same content.
+pub(crate) fn transport(kind: u8, content: &[u8]) -> Vec<u8> {
     let packet = |pid: u16, payload: &[u8]| {
         let mut out = vec![0x47, 0x40 | (pid >> 8) as u8, pid as u8, 0x30];
         let stuffing = 183 - payload.len();
@@ -359,7 +364,7 @@ fn ts() -> Vec<u8> {
     };
     let table = |id: u8, body: &[u8]| [&[0, id, 0xb0, (body.len() + 4) as u8][..], body, &[0; 4]].concat();
     let association = table(0, &[0, 1, 0xc1, 0, 0, 0, 1, 0xe1, 0]);
-    let map = table(2, &[0, 1, 0xc1, 0, 0, 0xe1, 1, 0xf0, 0, 0x02, 0xe1, 1, 0xf0, 0]);
+    let map = table(2, &[0, 1, 0xc1, 0, 0, 0xe1, 1, 0xf0, 0, kind, 0xe1, 1, 0xf0, 0]);
     let pes = |time: u64| {
         let t = [
             0x21 | (time >> 29) as u8 & 0x0e,
@@ -368,7 +373,7 @@ fn ts() -> Vec<u8> {
             (time >> 7) as u8,
             ((time << 1) as u8) | 1,
         ];
-        [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5][..], &t, &[0, 0, 1, 0xb3, 0x2d, 0x01, 0xe0, 0x13]].concat()
+        [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5][..], &t, content].concat()
     };
     let mut out = [packet(0, &association), packet(0x100, &map)].concat();
     for i in 0..25 {
