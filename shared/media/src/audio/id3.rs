@@ -6,7 +6,7 @@ use std::io::Read as _;
 use crate::audio::tags::{Field, Texts};
 use crate::bytes::{be24, be32};
 use crate::ctx::Ctx;
-use crate::extra::music;
+use crate::extra::tags;
 use crate::metadata::Image;
 use crate::source::{Parse, Source, Stop};
 use crate::text;
@@ -188,12 +188,12 @@ fn take(src: &Source, frame: &Frame, version: u8, texts: &mut Texts) -> Parse {
         b"TCOP" | b"TCR\0" => Field::Copyright,
         b"COMM" | b"COM\0" => Field::Comment,
         b"TXXX" | b"TXX\0" => Field::Performer,
-        id if music::wants_frame(id) => {
+        id if tags::wants_frame(id) => {
             // Those that are longer hold pictures; of lyrics the beginning is kept.
             let len = frame.len.min(MAX_TEXT_FRAME);
             let raw = src.get(frame.at, len)?;
             let raw = if len < frame.len { raw.to_vec() } else { unpacked(raw, frame.flags, version)? };
-            music::frame(&mut texts.more, id, &raw, version, decoded);
+            tags::frame(&mut texts.more, id, &raw, version, decoded);
             return Ok(());
         }
         _ => return Ok(()),
@@ -305,7 +305,7 @@ pub(crate) fn old(b: &[u8]) -> Option<Texts> {
             texts.add(field, value.trim_end());
         }
     }
-    music::version_1(&mut texts.more, b);
+    tags::version_1(&mut texts.more, b);
     Some(texts)
 }
 

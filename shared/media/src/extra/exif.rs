@@ -13,9 +13,9 @@ pub(crate) fn number(text: &str) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Six digits are more than any camera measures.
+/// Nine digits behind the point, or three, are more than any camera measures.
 pub(crate) fn rounded(value: f64) -> f64 {
-    let digits = if value.abs() >= 1.0 { 1e3 } else { 1e6 };
+    let digits = if value.abs() >= 1.0 { 1e3 } else { 1e9 };
     (value * digits).round() / digits
 }
 

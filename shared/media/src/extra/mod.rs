@@ -8,6 +8,7 @@ pub(crate) mod icc;
 pub(crate) mod motion;
 pub(crate) mod music;
 pub(crate) mod regions;
+pub(crate) mod tags;
 pub(crate) mod xmp;
 
 use serde::{Deserialize, Serialize};

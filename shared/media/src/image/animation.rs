@@ -12,16 +12,14 @@ use crate::source::Parse;
 pub(super) fn gif(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let src = ctx.src;
     let held = src.held_from(0);
-    let mut walk = Walk { b: held, at: 6, profile: Vec::new() };
-    let counted = walk.frames();
+    let mut walk = Walk { b: held, at: 6, frames: 0, profile: Vec::new() };
+    let ended = walk.blocks_of_file().is_some();
     facts.profile = walk.profile;
-    match counted {
-        Some(frames) => ctx.meta.extra.frame_count = Some(frames).filter(|n| *n > 1),
-        None if src.size() <= crate::WHOLE_BYTES && (held.len() as u64) < src.size() => {
-            src.note_missing(held.len() as u64..src.size());
-        }
-        // Cut in the middle: what is there counts.
-        None => {}
+    if ended || held.len() as u64 == src.size() {
+        // Of a file that is cut, what is there counts.
+        ctx.meta.extra.frame_count = Some(walk.frames).filter(|n| *n > 1);
+    } else if src.size() <= crate::WHOLE_BYTES {
+        src.note_missing(held.len() as u64..src.size());
     }
     Ok(())
 }
@@ -29,6 +27,7 @@ pub(super) fn gif(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
 struct Walk<'a> {
     b: &'a [u8],
     at: usize,
+    frames: u32,
     profile: Vec<u8>,
 }
 
@@ -60,12 +59,11 @@ impl Walk<'_> {
         }
     }
 
-    /// The pictures up to the end; None where the bytes held end before.
-    fn frames(&mut self) -> Option<u32> {
+    /// Goes up to the end; None where the bytes held end before.
+    fn blocks_of_file(&mut self) -> Option<()> {
         let flags = *self.b.get(10)?;
         self.at = 13;
         self.colours(flags);
-        let mut frames = 0;
         loop {
             match self.byte()? {
                 0x2c => {
@@ -73,8 +71,8 @@ impl Walk<'_> {
                     self.at += 9;
                     self.colours(flags);
                     self.byte()?;
+                    self.frames += 1;
                     self.blocks(false)?;
-                    frames += 1;
                 }
                 0x21 => {
                     let kind = self.byte()?;
@@ -86,7 +84,7 @@ impl Walk<'_> {
                     self.blocks(keep)?;
                 }
                 // The end, or what no reader goes on at.
-                _ => return Some(frames),
+                _ => return Some(()),
             }
         }
     }
@@ -112,18 +110,18 @@ mod tests {
         let image = b"\x2c\0\0\0\0\x02\0\x02\0\0\x02\x02\x84\x51\0";
         let control = b"\x21\xf9\x04\0\x0a\0\0\0";
         let profile = b"\x21\xff\x0bICCRGBG1012\x03abc\x02de\0";
-        let table: [(Vec<&[u8]>, Option<u32>); 6] = [
-            (vec![image, b";"], Some(1)),
-            (vec![control, image, control, image, b";"], Some(2)),
-            (vec![profile, image, image, image, b";"], Some(3)),
-            (vec![image, image, b"junk"], Some(2)),
-            (vec![image, image], None),
-            (vec![], None),
+        let table: [(Vec<&[u8]>, u32, bool); 6] = [
+            (vec![image, b";"], 1, true),
+            (vec![control, image, control, image, b";"], 2, true),
+            (vec![profile, image, image, image, b";"], 3, true),
+            (vec![image, image, b"junk"], 2, true),
+            (vec![image, image], 2, false),
+            (vec![], 0, false),
         ];
-        for (parts, want) in table {
+        for (parts, want, ends) in table {
             let bytes = [&head[..], &parts.concat()].concat();
-            let mut walk = Walk { b: &bytes, at: 0, profile: Vec::new() };
-            assert_eq!(walk.frames(), want);
+            let mut walk = Walk { b: &bytes, at: 0, frames: 0, profile: Vec::new() };
+            assert_eq!((walk.blocks_of_file().is_some(), walk.frames), (ends, want));
             let has_profile = parts.iter().any(|p| *p == profile);
             assert_eq!(walk.profile, if has_profile { &b"abcde"[..] } else { b"" });
         }

@@ -285,8 +285,12 @@ fn read_properties(ctx: &mut Ctx<'_>, view: View<'_>, primary: Option<u32>, fact
     if list.iter().any(|p| &p.kind == b"auxC" && urn(p)) {
         facts.more.has_gain_map("apple");
     }
-    if let Some(colr) =
-        mine.iter().find(|p| &p.kind == b"colr" && matches!(p.body.upto(0, 4), Ok(b"prof" | b"rICC")))
+    // Where the parts of a picture have the profile, the whole has none of its own.
+    if let Some(colr) = mine
+        .iter()
+        .copied()
+        .chain(&list)
+        .find(|p| &p.kind == b"colr" && matches!(p.body.upto(0, 4), Ok(b"prof" | b"rICC")))
     {
         let len = colr.body.len().saturating_sub(4).min(icc::MAX_PROFILE as u64);
         facts.profile = colr.body.upto(4, len)?.to_vec();

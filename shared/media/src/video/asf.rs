@@ -4,7 +4,8 @@ use crate::audio::riff;
 use crate::bytes::{View, le16, le32, le64};
 use crate::codec;
 use crate::ctx::Ctx;
-use crate::extra::music::{self, Music};
+use crate::extra::music::Music;
+use crate::extra::tags;
 use crate::metadata::{MediaType, VideoStream};
 use crate::source::{Parse, Stop};
 use crate::text;
@@ -172,7 +173,7 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         if kind == 1 && text::utf16(name, false) == "WM/Picture" {
             picture(ctx, raw);
         }
-        music::asf(&mut more, &text::utf16(name, false), kind, raw);
+        tags::asf(&mut more, &text::utf16(name, false), kind, raw);
         if kind != 0 {
             continue;
         }
@@ -222,7 +223,7 @@ fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         }
         if kind == 0 {
             let value = b.get(start..end.min(b.len()).min(start.saturating_add(64 * 1024)));
-            music::asf(&mut more, &text::utf16(name, false), kind, value.unwrap_or_default());
+            tags::asf(&mut more, &text::utf16(name, false), kind, value.unwrap_or_default());
         }
         at = end;
     }

@@ -76,6 +76,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
             }
             b"meta" => ctx.part("meta", |ctx| mp4_tags::meta(ctx, b.body)),
             b"udta" => ctx.part("udta", |ctx| mp4_tags::user_data(ctx, b.body)),
+            b"uuid" => ctx.part("xmp", |ctx| mp4_tags::xmp_box(ctx, b.body)),
             _ => {}
         }
         at = b.next;

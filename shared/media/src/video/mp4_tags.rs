@@ -3,12 +3,14 @@
 use crate::bmff::{self, Box4};
 use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
-use crate::extra::music;
-use crate::image::lat_long_text;
+use crate::extra::tags;
+use crate::image::{lat_long_text, xmp};
 use crate::source::Parse;
 use crate::text;
 use crate::time::{Stamp, format_offset};
 
+/// Longest packet of XMP read.
+const MAX_XMP: u64 = 1024 * 1024;
 /// A text value longer than this is no tag.
 const MAX_VALUE: u64 = 64 * 1024;
 
@@ -17,7 +19,7 @@ pub(crate) fn user_data(ctx: &mut Ctx<'_>, udta: View<'_>) -> Parse {
     bmff::walk(udta, |b| {
         match &b.kind {
             b"meta" => meta(ctx, b.body)?,
-            b"chpl" => music::nero_chapters(ctx, b)?,
+            b"chpl" => tags::nero_chapters(ctx, b)?,
             [0xa9, x, y, z] => {
                 // International text: length and language, then the text.
                 let raw = b.body.upto(0, MAX_VALUE)?;
@@ -46,6 +48,7 @@ pub(crate) fn user_data(ctx: &mut Ctx<'_>, udta: View<'_>) -> Parse {
                 };
                 assign(ctx, name, value);
             }
+            b"XMP_" => xmp_packet(ctx, b.body)?,
             b"loci" => three_gpp_location(ctx, b)?,
             b"manu" => exif_tag(ctx, "Make", b)?,
             b"modl" => exif_tag(ctx, "Model", b)?,
@@ -53,6 +56,23 @@ pub(crate) fn user_data(ctx: &mut Ctx<'_>, udta: View<'_>) -> Parse {
         }
         Ok(true)
     })
+}
+
+/// A box of XMP, of which the extensions are taken: ratings, labels, persons.
+pub(crate) fn xmp_box(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
+    if body.upto(0, 4)? == [0xbe, 0x7a, 0xcf, 0xcb] {
+        xmp_packet(ctx, body.sub(16, u64::MAX))
+    } else {
+        Ok(())
+    }
+}
+
+fn xmp_packet(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
+    let packet = xmp::parse(body.upto(0, body.len().min(MAX_XMP))?);
+    packet.note_limits(ctx, body.len() > MAX_XMP);
+    let size = ctx.src.size();
+    packet.more.write(&mut ctx.meta.extra, None, None, 1, size);
+    Ok(())
 }
 
 /// Maker and model boxes of cameras: version, language, text.
@@ -107,7 +127,7 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
     if &item.kind == b"covr" {
         return covers(ctx, item.body);
     }
-    music::mp4_item(ctx, item)?;
+    tags::mp4_item(ctx, item)?;
     let mut name = None;
     let mut values: Vec<String> = Vec::new();
     bmff::walk(item.body, |b| {
@@ -173,7 +193,7 @@ fn covers(ctx: &mut Ctx<'_>, view: View<'_>) -> Parse {
 fn assign(ctx: &mut Ctx<'_>, name: &[u8], value: String) {
     let max = ctx.limits.max_text;
     let Some(value) = text::clean(&value, max) else { return };
-    music::quicktime(ctx, name, &value);
+    tags::quicktime(ctx, name, &value);
     let m = &mut ctx.meta;
     let slot = match name {
         b"nam" => &mut m.title,

@@ -123,6 +123,15 @@ fn chaptered(list: Option<Vec<u8>>) -> Vec<u8> {
     [ftyp, boxed(b"mdat", &samples), whole].concat()
 }
 
+/// A film with a packet of XMP in front of its header.
+fn film_with_xmp() -> Vec<u8> {
+    let identifier = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
+    let packet = b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description xmp:Rating='4' xmp:Label='Green'>\
+        <Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>Ana</rdf:li></rdf:Bag></Iptc4xmpExt:PersonInImage></rdf:Description></rdf:RDF>";
+    let uuid = boxed(b"uuid", &[&identifier[..], packet].concat());
+    [boxed(b"ftyp", b"isom\0\0\x02\0isomavc1"), uuid, moov()].concat()
+}
+
 /// An item of iTunes' list.
 fn item(kind: &[u8; 4], format: u32, value: &[u8]) -> Vec<u8> {
     boxed(kind, &boxed(b"data", &[&be32(format)[..], &be32(0), value].concat()))
@@ -284,6 +293,7 @@ fn files_say_more_than_imm_asks() {
             json!({"Chapters": [{"Title": "Begin", "StartTime": 0.0}, {"Title": "End", "StartTime": 1.5}]}),
         ),
         ("b.mp4", chaptered(Some(nero)), json!({"Chapters": [{"Title": "Nero", "StartTime": 2.0}]})),
+        ("c.mp4", film_with_xmp(), json!({"Rating": 4, "ColorLabel": "Green", "Persons": ["Ana"]})),
         (
             "a.m4a",
             m4a(),
