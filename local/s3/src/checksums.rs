@@ -257,6 +257,12 @@ impl Sums {
         Self(self.get(algorithm).map(|sum| (algorithm, sum.clone())).into_iter().collect())
     }
 
+    /// Those of checksums of parts without the number of parts.
+    pub(crate) fn without_number(&self) -> Self {
+        let bare = |sum: &String| sum.split('-').next().unwrap_or_default().to_owned();
+        Self(self.0.iter().map(|(algorithm, sum)| (*algorithm, bare(sum))).collect())
+    }
+
     /// What a request's headers say.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

@@ -117,13 +117,30 @@ fn denied(mut response: HttpResponse) -> HttpResponse {
     let document = String::from_utf8_lossy(&bytes);
     let starts = ["<Message>Policy condition ", "<Message>Bucket in form field "];
     if document.contains(INVALID) && starts.iter().any(|start| document.contains(start)) {
-        let document = with_text(&document, "Code", "AccessDenied")
-            .replace("<Message>", "<Message>Invalid according to Policy: ");
+        let message = between(&document, "<Message>", "</Message>").unwrap_or_default();
+        let message = failed(message).unwrap_or_else(|| message.to_owned());
+        let document = with_text(&document, "Code", "AccessDenied");
+        let document = with_text(&document, "Message", &format!("Invalid according to Policy: {message}"));
         response.headers_mut().remove(header::CONTENT_LENGTH);
         *response.body_mut() = Body::from(document);
         *response.status_mut() = StatusCode::FORBIDDEN;
     }
     response
+}
+
+/// What S3 says of a condition that does not hold, out of what s3s says of it. Both
+/// are as they stand in a document.
+fn failed(message: &str) -> Option<String> {
+    let operator = between(message, "Policy condition &apos;", "&apos; for field ")?;
+    let field = between(message, "for field &apos;", "&apos; failed: ")?;
+    let (before, _) = message.rsplit_once("&apos;, got &apos;")?;
+    let (_, value) = before.split_once("failed: expected ")?;
+    let value = value.strip_prefix("prefix ").unwrap_or(value).strip_prefix("&apos;")?;
+    Some(format!("Policy Condition failed: [\"{operator}\", \"${field}\", \"{value}\"]"))
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
 }
 
 /// A document with another text in its first element of a name.
@@ -447,6 +464,23 @@ mod tests {
         ] {
             let policy = Policy { expiration: expiration.to_owned(), fields: Vec::new() };
             assert_eq!(policy.check_expiration().is_ok(), want, "{expiration}");
+        }
+    }
+
+    #[test]
+    fn conditions_that_do_not_hold_are_told_as_s3_does() {
+        for (message, want) in [
+            (
+                "Policy condition &apos;eq&apos; for field &apos;key&apos; failed: expected &apos;a&amp;b&apos;, got &apos;c&apos;",
+                Some("Policy Condition failed: [\"eq\", \"$key\", \"a&amp;b\"]"),
+            ),
+            (
+                "Policy condition &apos;starts-with&apos; for field &apos;key&apos; failed: expected prefix &apos;up/&apos;, got &apos;&apos;",
+                Some("Policy Condition failed: [\"starts-with\", \"$key\", \"up/\"]"),
+            ),
+            ("Bucket in form field &apos;a&apos; does not match bucket in URL &apos;b&apos;", None),
+        ] {
+            assert_eq!(failed(message).as_deref(), want, "{message}");
         }
     }
 

@@ -372,12 +372,13 @@ impl Inner {
         self.state_dir.join(UPLOADS).join(id)
     }
 
-    pub(crate) fn create_bucket(&self, name: &str) -> Outcome<()> {
+    pub(crate) fn create_bucket(&self, name: &str, region: Option<&str>) -> Outcome<()> {
         use s3s::S3ErrorCode;
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
         if buckets.contains_key(name) {
             // S3's first region grants what is there already, and it stays as it is.
-            if self.options.region == FIRST_REGION {
+            let is_first = |region: &str| region == FIRST_REGION;
+            if is_first(&self.options.region) && region.is_none_or(is_first) {
                 return Ok(());
             }
             return Err(Fault::client(

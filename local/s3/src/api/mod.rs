@@ -85,7 +85,9 @@ impl S3 for Endpoint {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let inner = Arc::clone(&self.0);
         let location = format!("/{}", req.input.bucket);
-        blocking(move || inner.create_bucket(&req.input.bucket)).await?;
+        let region = req.input.create_bucket_configuration.and_then(|asked| asked.location_constraint);
+        let region = region.map(|region| region.as_str().to_owned());
+        blocking(move || inner.create_bucket(&req.input.bucket, region.as_deref())).await?;
         answer(CreateBucketOutput { location: Some(location) })
     }
 

@@ -107,7 +107,7 @@ async fn a_form_is_read_as_s3_reads_it() {
         (
             vec![("key", "${filename}")],
             vec![up],
-            "<Code>AccessDenied</Code><Message>Invalid according to Policy",
+            "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy Condition failed: [\"starts-with\", \"$key\", \"up/\"]<",
         ),
     ] {
         let (status, text) = post(&fields, &conditions).await;

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumMode, Delete, MetadataDirective, ObjectIdentifier, ServerSideEncryption, Tag,
-    Tagging, TaggingDirective,
+    BucketLocationConstraint, ChecksumAlgorithm, ChecksumMode, CreateBucketConfiguration, Delete,
+    MetadataDirective, ObjectIdentifier, ServerSideEncryption, Tag, Tagging, TaggingDirective,
 };
 use mediadex_s3::{Access, Options, Store, StoreError, Watch};
 
@@ -15,7 +15,10 @@ const MD5_OF_HELLO: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 
 #[tokio::test]
 async fn a_bucket_of_ones_own_is_granted_again_in_the_first_region() {
-    for (region, want) in [("us-east-1", None), ("eu-central-1", Some("BucketAlreadyOwnedByYou"))] {
+    let owned = Some("BucketAlreadyOwnedByYou");
+    for (region, asked, want) in
+        [("us-east-1", None, None), ("us-east-1", Some("eu-central-1"), owned), ("eu-central-1", None, owned)]
+    {
         let dirs = Dirs::new();
         let options = Options { watch: Watch::Off, region: region.to_owned(), ..Options::default() };
         let s = Served::with(&dirs.state(), options).await;
@@ -23,7 +26,13 @@ async fn a_bucket_of_ones_own_is_granted_again_in_the_first_region() {
         s.client.create_bucket().bucket("made").send().await.unwrap();
         for bucket in ["made", "folder"] {
             s.put(bucket, "k", b"kept").await;
-            let again = s.client.create_bucket().bucket(bucket).send().await;
+            let asked = asked.map(|region| {
+                CreateBucketConfiguration::builder()
+                    .location_constraint(BucketLocationConstraint::from(region))
+                    .build()
+            });
+            let again = s.client.create_bucket().bucket(bucket).set_create_bucket_configuration(asked);
+            let again = again.send().await;
             match want {
                 None => assert_eq!(again.unwrap().location, Some(format!("/{bucket}"))),
                 Some(want) => assert_eq!(code(again), (want.to_owned(), 409)),
