@@ -164,6 +164,10 @@ fn escape(text: &str) -> String {
 
 fn check<B>(request: &Request<B>, post_policy: bool) -> Result<Passed, Refusal> {
     let headers = request.headers();
+    // A question of a browser's, which is answered before if it comes from one.
+    if request.method() == Method::OPTIONS {
+        return Err(Refusal::bad("BadRequest", "Insufficient information. Origin request header needed."));
+    }
     if request.method() == Method::POST && is_form(headers) {
         if !post_policy {
             return Err(Refusal::new(
@@ -433,6 +437,8 @@ mod tests {
             assert_eq!(asked(method, query, headers, false), want, "{method} {query} {headers:?}");
         };
         case("GET", "", &[], "ok");
+        case("OPTIONS", "", &[], "400 BadRequest");
+        case("OPTIONS", "", &[own, date], "400 BadRequest");
         case("GET", "", &[own, date], "ok");
         case("GET", "", &[own, date, ("range", "bytes=0-1"), ("content-type", "a/b")], "ok");
         case("PUT", "", &[own, date, copy], "403 AccessDenied: x-amz-copy-source");
