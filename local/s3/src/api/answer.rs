@@ -143,7 +143,7 @@ impl Document {
         self.text("ETag", &format!("\"{etag}\""));
     }
 
-    /// Somebody with the owner's name.
+    /// The owner, who also began every upload.
     pub(crate) fn owner(&mut self, name: &'static str) {
         self.begin(name);
         self.text("DisplayName", OWNER);
