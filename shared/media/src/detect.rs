@@ -119,6 +119,7 @@ const MARKS: &[(usize, &[u8], Kind)] = &[
     (0, b"MMOR", kind("orf", "image/x-olympus-orf", I, Family::Tiff)),
     (0, b"II*\0", kind("tiff", "image/tiff", I, Family::Tiff)),
     (0, b"MM\0*", kind("tiff", "image/tiff", I, Family::Tiff)),
+    (0, b"II\xbc\x01", kind("jxr", "image/jxr", I, Family::Tiff)),
     (0, b"II+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
     (0, b"MM\0+\0\x08", kind("tiff", "image/tiff", I, Family::Tiff)),
     (0, b"\0MRM", kind("mrw", "image/x-minolta-mrw", I, Family::Mrw)),
@@ -193,6 +194,7 @@ const AIFF: Kind = kind("aiff", "audio/x-aiff", A, Family::Aiff);
 const BMP: Kind = kind("bmp", "image/bmp", I, Family::Bmp);
 const PCX: Kind = kind("pcx", "image/x-pcx", I, Family::PlainImage);
 const PNM: Kind = kind("pnm", "image/x-portable-anymap", I, Family::PlainImage);
+const PFM: Kind = kind("pfm", "image/x-portable-floatmap", I, Family::PlainImage);
 const PICT: Kind = kind("pict", "image/x-pict", I, Family::PlainImage);
 const ICO: Kind = kind("ico", "image/x-icon", I, Family::Ico);
 const SVG: Kind = kind("svg", "image/svg+xml", I, Family::Svg);
@@ -277,6 +279,11 @@ fn sniff(head: &[u8]) -> Option<Kind> {
         && (c.is_ascii_digit() || matches!(c, b'#' | b'W' | b'D' | b'H'))
     {
         return Some(PNM);
+    }
+    if let [b'P', b'F' | b'f', b'\n' | b'\r', rest @ ..] = head
+        && rest.iter().find(|c| !c.is_ascii_whitespace()).is_some_and(u8::is_ascii_digit)
+    {
+        return Some(PFM);
     }
     if at(0, b"\xff\x0a") && crate::image::is_jxl_codestream(head) {
         return Some(JXL);
@@ -377,16 +384,19 @@ fn by_brands(head: &[u8]) -> Kind {
     let avif: &[&[u8; 4]] = &[b"avif", b"avis"];
     let heic: &[&[u8; 4]] = &[b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"];
     let major_in = |any: &[&[u8; 4]]| any.iter().any(|a| a.as_slice() == major);
+    // A minimised header names its codec where the version stands elsewhere.
+    let minimised = major == b"mif3";
+    let still = [b"mif1", b"msf1", b"mif3"].iter().any(|b| b.as_slice() == major);
     if major == b"crx " {
         return kind("cr3", "image/x-canon-cr3", I, Family::Cr3);
     }
     if major == b"qt  " {
         return MOV;
     }
-    if major_in(avif) || ((major == b"mif1" || major == b"msf1") && has(avif)) {
+    if major_in(avif) || (minimised && head.get(12..16) == Some(b"avif")) || (still && has(avif)) {
         return kind("avif", "image/avif", I, Family::Heif);
     }
-    if major_in(heic) || ((major == b"mif1" || major == b"msf1") && has(heic)) {
+    if major_in(heic) || (minimised && head.get(12..16) == Some(b"heic")) || (still && has(heic)) {
         return kind("heic", "image/heic", I, Family::Heif);
     }
     if major_in(&[

@@ -93,6 +93,11 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// The letters of the Macintosh before Unicode.
+pub(crate) fn mac_roman(bytes: &[u8]) -> String {
+    encoding_rs::MACINTOSH.decode_without_bom_handling(bytes).0.into_owned()
+}
+
 /// UTF-16 of the given order, up to the first NUL.
 pub(crate) fn utf16(bytes: &[u8], big: bool) -> String {
     let units = bytes.chunks_exact(2).map(|p| match *p {

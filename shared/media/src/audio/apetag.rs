@@ -31,7 +31,11 @@ pub(crate) fn read_at_footer(ctx: &mut Ctx<'_>, src: &Source, footer: u64) -> Pa
 
 /// Reads the tag whose header stands at `start`.
 pub(crate) fn read_at_header(ctx: &mut Ctx<'_>, src: &Source, start: u64, len: u64) -> Parse<Texts> {
-    items_of(ctx, src.upto(start + FRAME, len.saturating_sub(FRAME).min(MAX_TAG))?)
+    let items = len.saturating_sub(FRAME);
+    if items > MAX_TAG {
+        crate::audio::tags::long(ctx, "ape tag");
+    }
+    items_of(ctx, src.upto(start + FRAME, items.min(MAX_TAG))?)
 }
 
 /// The tag in bytes that end with one or hold one.
@@ -60,13 +64,9 @@ fn items_of(ctx: &mut Ctx<'_>, mut b: &[u8]) -> Parse<Texts> {
         b = tail;
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         if name.starts_with("cover art") && flags >> 1 & 3 == 1 {
-            if texts.covers.len() < 8 {
-                // The name of a file stands in front.
-                let at = value.iter().position(|c| *c == 0).map_or(0, |at| at + 1);
-                texts
-                    .covers
-                    .push(crate::audio::cover(value.get(at..).unwrap_or_default()).unwrap_or_default());
-            }
+            // The name of a file stands in front.
+            let at = value.iter().position(|c| *c == 0).map_or(0, |at| at + 1);
+            texts.add_cover(|| crate::audio::cover(value.get(at..).unwrap_or_default()));
             continue;
         }
         let field = match name.as_str() {

@@ -1,6 +1,6 @@
 //! FLAC: the blocks in front of the sound.
 
-use crate::audio::{id3, single, vorbis};
+use crate::audio::{id3, single, tags, vorbis};
 use crate::bytes::{View, be16, be24, be64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
@@ -46,11 +46,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
             // Of a picture only the fields in front are read.
             6 => {
                 let b = body.upto(0, 512.min(len))?;
-                if ctx.meta.audio_covers.len() < 8 {
-                    let held = src.held_from(body.start);
-                    let b = if held.len() as u64 >= len { held.get(..len as usize).unwrap_or(b) } else { b };
-                    ctx.meta.audio_covers.push(vorbis::picture(b).unwrap_or_default());
-                }
+                let held = src.held_from(body.start);
+                let b = if held.len() as u64 >= len { held.get(..len as usize).unwrap_or(b) } else { b };
+                tags::add_cover(ctx, vorbis::picture(b));
             }
             _ => {}
         }

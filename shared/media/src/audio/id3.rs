@@ -170,13 +170,11 @@ fn version_4_size(src: &Source, at: u64, end: u64, h: &[u8]) -> Option<u32> {
 fn take(src: &Source, frame: &Frame, version: u8, texts: &mut Texts) -> Parse {
     let field = match &frame.id {
         b"APIC" | b"PIC\0" => {
-            if texts.covers.len() < 8 {
-                // What is held is enough in nearly all files.
-                let held = src.held_from(frame.at);
-                let body = held.get(..held.len().min(frame.len as usize)).unwrap_or_default();
-                let body = if body.is_empty() { src.upto(frame.at, frame.len.min(PICTURE))? } else { body };
-                texts.covers.push(picture(body).unwrap_or_default());
-            }
+            // What is held is enough in nearly all files.
+            let held = src.held_from(frame.at);
+            let body = held.get(..held.len().min(frame.len as usize)).unwrap_or_default();
+            let body = if body.is_empty() { src.upto(frame.at, frame.len.min(PICTURE))? } else { body };
+            texts.add_cover(|| picture(body));
             return Ok(());
         }
         b"TIT2" | b"TT2\0" => Field::Title,

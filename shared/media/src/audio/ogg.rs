@@ -54,6 +54,9 @@ fn page(b: &[u8]) -> Option<Page<'_>> {
     })
 }
 
+/// Most streams kept.
+const MAX_STREAMS: usize = 32;
+
 pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     let src = ctx.src;
     let size = src.size();
@@ -64,7 +67,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     while let Some(p) = held.get(at..).and_then(page) {
         ctx.tick()?;
         let whole = at + p.len <= held.len();
-        if p.flags & 2 != 0 && streams.len() < 32 && !streams.iter().any(|s| s.serial == p.serial) {
+        let begins = p.flags & 2 != 0 && !streams.iter().any(|s| s.serial == p.serial);
+        if begins && streams.len() >= MAX_STREAMS {
+            ctx.stopped("streams", Stop::Limit("more than are kept"));
+        } else if begins {
             streams.push(Logical { serial: p.serial, ..Logical::default() });
         }
         if let Some(stream) = streams.iter_mut().find(|s| s.serial == p.serial) {

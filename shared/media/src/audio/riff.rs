@@ -138,6 +138,8 @@ pub(crate) fn wav(ctx: &mut Ctx<'_>) -> Parse {
                 // What is missing of it is asked for together with what follows.
                 let _ = body.upto(0, len);
             }
+            b"LIST" if body.upto(0, 4)? == b"INFO" => crate::audio::tags::long(ctx, "LIST"),
+            b"id3 " | b"ID3 " => crate::audio::tags::long(ctx, "id3"),
             _ => {}
         }
         at += 8 + len + len % 2;

@@ -22,6 +22,8 @@ pub(crate) enum Field {
 
 /// Most values of a field.
 const MAX_VALUES: usize = 16;
+/// Most covers.
+const MAX_COVERS: usize = 8;
 
 /// The texts of one tag.
 #[derive(Debug, Default)]
@@ -30,14 +32,31 @@ pub(crate) struct Texts {
     pub(crate) covers: Vec<Image>,
     /// Extensions.
     pub(crate) more: Music,
+    /// Fields of which there are more values than are kept.
+    long: std::collections::BTreeSet<Field>,
+    many_covers: bool,
 }
 
 impl Texts {
     /// Adds one value of a field.
     pub(crate) fn add(&mut self, field: Field, value: &str) {
         let values = self.values.entry(field).or_default();
-        if values.len() < MAX_VALUES && !values.iter().any(|v| v == value) {
+        if values.iter().any(|v| v == value) {
+            return;
+        }
+        if values.len() < MAX_VALUES {
             values.push(value.to_owned());
+        } else {
+            self.long.insert(field);
+        }
+    }
+
+    /// Adds a cover; one that cannot be read still counts.
+    pub(crate) fn add_cover(&mut self, cover: impl FnOnce() -> Option<Image>) {
+        if self.covers.len() < MAX_COVERS {
+            self.covers.push(cover().unwrap_or_default());
+        } else {
+            self.many_covers = true;
         }
     }
 
@@ -57,6 +76,13 @@ impl Texts {
     pub(crate) fn write(self, ctx: &mut Ctx<'_>) {
         let max = ctx.limits.max_text;
         self.more.write(ctx);
+        for field in &self.long {
+            let why = format!("the first {MAX_VALUES} values are kept");
+            ctx.problem(ProblemKind::Limit, &format!("{field:?}"), why);
+        }
+        if self.many_covers {
+            note_covers(ctx);
+        }
         for (field, values) in self.values {
             let values: Vec<String> = values.iter().filter_map(|v| text::clean(v, max)).collect();
             let Some(first) = values.first().cloned() else { continue };
@@ -85,6 +111,19 @@ impl Texts {
         if ctx.meta.audio_covers.is_empty() {
             ctx.meta.audio_covers = self.covers;
         }
+    }
+}
+
+fn note_covers(ctx: &mut Ctx<'_>) {
+    ctx.problem(ProblemKind::Limit, "AudioCovers", format!("the first {MAX_COVERS} are kept"));
+}
+
+/// Adds a cover to the record; one that cannot be read still counts.
+pub(crate) fn add_cover(ctx: &mut Ctx<'_>, cover: Option<Image>) {
+    if ctx.meta.audio_covers.len() < MAX_COVERS {
+        ctx.meta.audio_covers.push(cover.unwrap_or_default());
+    } else {
+        note_covers(ctx);
     }
 }
 

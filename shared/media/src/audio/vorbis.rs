@@ -1,25 +1,36 @@
 //! Vorbis comments: the tags of Ogg and FLAC.
 
-use crate::audio::tags::{Field, Texts};
+use crate::audio::tags::{self, Field, Texts};
 use crate::bytes::{be32, le32};
 use crate::ctx::Ctx;
+use crate::extraction::ProblemKind;
 use crate::metadata::Image;
 use crate::text;
 
 /// Longest value read of the fields beyond the common ones.
 const MAX_VALUE: usize = 64 * 1024;
+/// Most comments of a block.
+const MAX_FIELDS: u32 = 4096;
 
 /// Reads a comment block (behind any codec's own mark).
 pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
     let Some(vendor) = le32(b, 0) else { return };
     let mut at = 4 + vendor as usize;
-    let count = le32(b, at).unwrap_or(0).min(4096);
+    let count = le32(b, at).unwrap_or(0);
+    if count > MAX_FIELDS && b.len() / 5 > MAX_FIELDS as usize {
+        tags::long(ctx, "comments");
+    }
+    let count = count.min(MAX_FIELDS);
     at += 4;
     let mut texts = Texts::default();
     for _ in 0..count {
         let Some(len) = le32(b, at) else { break };
         at += 4;
-        let end = at.saturating_add(len as usize).min(b.len());
+        let end = at.saturating_add(len as usize);
+        if end > b.len() {
+            ctx.problem(ProblemKind::Malformed, "comments", "the last one is cut");
+        }
+        let end = end.min(b.len());
         let Some(raw) = b.get(at..end) else { break };
         at = end;
         let Some(eq) = raw.iter().take(64).position(|c| *c == b'=') else { continue };
@@ -27,9 +38,7 @@ pub(crate) fn comments(ctx: &mut Ctx<'_>, b: &[u8]) {
         let value = value.get(1..).unwrap_or_default();
         let key = String::from_utf8_lossy(key).to_ascii_uppercase();
         if key == "METADATA_BLOCK_PICTURE" {
-            if ctx.meta.audio_covers.len() < 8 {
-                ctx.meta.audio_covers.push(base64_picture(value).unwrap_or_default());
-            }
+            tags::add_cover(ctx, base64_picture(value));
             continue;
         }
         let field = match key.as_str() {

@@ -2,6 +2,7 @@
 
 use crate::bytes::{le16, le32, le64};
 use crate::ctx::Ctx;
+use crate::extraction::ProblemKind;
 use crate::metadata::MediaType;
 use crate::source::{Parse, Source, Stop};
 use crate::text;
@@ -10,6 +11,8 @@ use crate::time::Stamp;
 const END: u32 = 0xffff_fffe;
 /// Longest chain of sectors followed; property sets take a few.
 const MAX_CHAIN: usize = 4096;
+/// Longest stream read.
+const MAX_STREAM: u64 = 256 * 1024;
 
 struct Compound<'a> {
     src: &'a Source,
@@ -111,6 +114,9 @@ fn read_file(ctx: &mut Ctx<'_>) -> Parse {
     for name in ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"] {
         let Some(stream) = streams.iter().find(|s| s.name == name) else { continue };
         ctx.part("properties", |ctx| {
+            if stream.size > MAX_STREAM {
+                ctx.stopped("properties", Stop::Limit("longer than is read of them"));
+            }
             let bytes = file.read(stream)?;
             properties(ctx, &bytes, name.contains("Document"))
         });
@@ -140,6 +146,7 @@ fn classify(ctx: &mut Ctx<'_>, streams: &[Stream]) {
     } else if has("EncryptedPackage") {
         // What is inside cannot be seen without the password.
         ctx.meta.extra.encrypted = Some(true);
+        ctx.problem(ProblemKind::Unsupported, "document", "encrypted: what is inside needs the password");
         let mime = super::package::encrypted_type(ctx.name).unwrap_or("application/x-tika-ooxml-protected");
         ("ooxml-encrypted", mime, MediaType::Document)
     } else {
@@ -218,12 +225,12 @@ impl Compound<'_> {
 
     /// Content of a stream, at most 256 KiB of it.
     fn read(&self, stream: &Stream) -> Parse<Vec<u8>> {
-        self.read_at(stream, 0, stream.size.min(256 * 1024))
+        self.read_at(stream, 0, stream.size.min(MAX_STREAM))
     }
 
     /// A part of a stream, cut at its end.
     fn read_at(&self, stream: &Stream, from: u64, len: u64) -> Parse<Vec<u8>> {
-        let len = len.min(stream.size.saturating_sub(from)).min(256 * 1024);
+        let len = len.min(stream.size.saturating_sub(from)).min(MAX_STREAM);
         let short = stream.size < self.cutoff;
         let unit = if short { self.mini } else { self.sector };
         let mut out = Vec::with_capacity(len as usize);

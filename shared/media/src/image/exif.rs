@@ -365,7 +365,7 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
         (Context::Gps, 7) => facts.gps.time = tiff.rationals(e)?,
         _ => {}
     }
-    if is_bulk(context, e.tag) || facts.exif.len() >= ctx.limits.max_exif_tags {
+    if is_bulk(context, e.tag) {
         return Ok(());
     }
     let Some(name) = tag_name(context, e.tag) else { return Ok(()) };
@@ -374,6 +374,12 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
     let Some(value) = tiff.text(e, if is_text { long } else { short })? else { return Ok(()) };
     // A text over the limit is cut, and said, but where a field of its own has it whole.
     let own = facts.note(context, e.tag, &value);
+    // Fields of their own are filled all the same.
+    if facts.exif.len() >= ctx.limits.max_exif_tags && !facts.exif.contains_key(&name) {
+        let why = format!("the first {} tags are kept", ctx.limits.max_exif_tags);
+        ctx.problem(ProblemKind::Limit, "exif", why);
+        return Ok(());
+    }
     if is_text && value.len() > short {
         if !own {
             ctx.problem(ProblemKind::Limit, &name, "cut at max_exif_value");

@@ -34,17 +34,24 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     let all = View::all(ctx.src);
     let mut meta = None;
     let mut movie = None;
+    let mut mini = None;
     bmff::walk(all, |b| {
         match &b.kind {
             b"meta" => meta = Some(b),
             b"moov" => movie = Some(b),
+            b"mini" => mini = Some(b),
             _ => {}
         }
         // Media data follows; walking over it would cost a read. Of a sequence the track
         // behind a `meta` without pictures has the size.
         let next = ctx.src.peek(b.next.saturating_add(4), 4);
-        Ok((meta.is_none() || next == Some(b"moov")) && !(movie.is_some() && &b.kind == b"mdat"))
+        Ok(mini.is_none()
+            && (meta.is_none() || next == Some(b"moov"))
+            && !(movie.is_some() && &b.kind == b"mdat"))
     })?;
+    if let (Some(mini), None) = (mini, meta) {
+        return super::mini::read(ctx, mini.body, facts);
+    }
     match (meta, movie) {
         (Some(meta), movie) => {
             let read = read_meta(ctx, meta, facts);

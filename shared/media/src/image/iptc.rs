@@ -11,7 +11,7 @@ use crate::time::Stamp;
 /// Reads a run of image resources.
 pub(crate) fn read_resources(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Parse {
     let mut at = 0;
-    for _ in 0..256 {
+    for _ in 0..1024 {
         if at + 12 > view.len() {
             break;
         }
@@ -40,12 +40,21 @@ pub(crate) fn read_resources(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Fact
         }
         at += len + len % 2;
     }
+    if at + 12 <= view.len() {
+        return Err(Stop::Limit("more resources than are read"));
+    }
     Ok(())
 }
 
+/// Longest record read.
+const MAX_RECORD: u64 = 256 * 1024;
+
 /// Reads IPTC-IIM datasets.
 pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Parse {
-    let bytes = view.upto(0, 256 * 1024)?;
+    let bytes = view.upto(0, MAX_RECORD)?;
+    if view.len() > MAX_RECORD {
+        ctx.stopped("iptc", Stop::Limit("longer than is read of it"));
+    }
     let mut rest = bytes;
     let (mut title, mut date, mut time) = (None, None, None);
     let (mut authors, mut keywords) = (Vec::new(), Vec::new());
@@ -54,7 +63,19 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
     while let [0x1c, record, dataset, hi, lo, tail @ ..] = rest {
         let len = usize::from(u16::from_be_bytes([*hi, *lo]));
         // Lengths over 32767 announce a longer length field: never metadata.
-        let Some((value, next)) = tail.split_at_checked(len) else { break };
+        let (len, tail) = match len.checked_sub(0x8000) {
+            Some(wide) => match tail.split_at_checked(wide) {
+                Some((size, tail)) if wide <= 4 => {
+                    (size.iter().fold(0usize, |n, b| n << 8 | usize::from(*b)), tail)
+                }
+                _ => break,
+            },
+            None => (len, tail),
+        };
+        let Some((value, next)) = tail.split_at_checked(len) else {
+            ctx.stopped("iptc", Stop::Malformed("the last dataset is cut"));
+            break;
+        };
         rest = next;
         if *record != 2 {
             continue;

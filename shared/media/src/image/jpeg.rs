@@ -15,6 +15,8 @@ const EXTENDED_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 const MAX_PIECE: u64 = 8 * 1024 * 1024;
 /// Longest extended packet put together.
 const MAX_EXTENDED: usize = 1024 * 1024;
+/// Longest run of image resources.
+const MAX_RESOURCES: usize = 1024 * 1024;
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 /// Reads a JPEG that fills `view`.
@@ -111,10 +113,10 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, view: View<'_>, facts: &mut Facts) -> Pars
             0xed => {
                 let b = body.upto(0, body.len())?;
                 // Long resources go on in the next segment.
-                if let Some(part) = b.strip_prefix(PHOTOSHOP)
-                    && resources.len() < 1 << 20
-                {
-                    resources.extend_from_slice(part);
+                match b.strip_prefix(PHOTOSHOP) {
+                    Some(part) if resources.len() < MAX_RESOURCES => resources.extend_from_slice(part),
+                    Some(_) => ctx.stopped("image resources", Stop::Limit("longer than is read of them")),
+                    None => {}
                 }
             }
             _ => {}

@@ -9,6 +9,7 @@ mod heif;
 mod iptc;
 pub(crate) mod jpeg;
 mod jxl;
+mod mini;
 mod plain;
 mod png;
 mod raw;

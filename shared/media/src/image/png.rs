@@ -5,13 +5,16 @@ use std::io::Read as _;
 use crate::bytes::{View, be32, find};
 use crate::ctx::Ctx;
 use crate::extra::icc;
+use crate::extraction::ProblemKind;
 use crate::image::{Facts, exif, iptc, xmp};
 use crate::source::{Parse, Source, Stop};
 use crate::text;
 use crate::time::Stamp;
 
-/// Searched at the end for chunks behind the image data, and where a long packet ends there.
+/// Searched at the end for chunks behind the image data: at first, with the last piece of
+/// image data in front, and where that does not show.
 const TAIL: u64 = 16 * 1024;
+const MIDDLE_TAIL: u64 = 144 * 1024;
 const LONG_TAIL: u64 = 512 * 1024;
 /// Sides of a picture have 31 bits.
 const MAX_SIDE: u32 = i32::MAX as u32;
@@ -26,12 +29,13 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
     ctx.meta.image_height = be32(head, 4).filter(|h| (1..=MAX_SIDE).contains(h));
     let mut at = 8;
     let mut data_seen = false;
+    let mut longest = 0;
     for _ in 0..100_000 {
         ctx.tick()?;
         let head = if data_seen {
             match ctx.src.peek(at, 8) {
                 Some(head) => head,
-                None => return behind(ctx, at, facts),
+                None => return behind(ctx, at, longest, facts),
             }
         } else {
             view.upto(at, 8)?
@@ -39,6 +43,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, facts: &mut Facts) -> Parse {
         let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { return Ok(()) };
         let len = u64::from(len);
         let body = view.sub(at + 8, len);
+        if is_data(head, 0) {
+            longest = longest.max(len);
+        }
         match kind {
             b"IDAT" | b"JDAT" => data_seen = true,
             b"IEND" => return Ok(()),
@@ -78,44 +85,69 @@ fn chunk(ctx: &mut Ctx<'_>, kind: &[u8], body: View<'_>, facts: &mut Facts) {
     }
 }
 
-/// Chunks behind the image data: those that follow one another up to the end of the file.
-/// `at` is where the first chunk stands that is not held.
-fn behind(ctx: &mut Ctx<'_>, at: u64, facts: &mut Facts) -> Parse {
+/// Chunks behind the image data, up to the end of the file. `at` is where the first chunk
+/// stands that is not held, `longest` the length of the longest piece of image data so far.
+/// Those at the end are found from the last piece of image data on; where only they are
+/// found, and not the piece, more may stand between.
+fn behind(ctx: &mut Ctx<'_>, at: u64, longest: u64, facts: &mut Facts) -> Parse {
     let size = ctx.src.size();
-    for len in [TAIL, LONG_TAIL] {
-        let from = size.saturating_sub(len).max(at);
+    let from_end = |len: u64, at: u64| size.saturating_sub(len).max(at);
+    let mut at = at;
+    let mut short = TAIL;
+    if longest + TAIL <= MIDDLE_TAIL {
+        // The last piece's header is within this.
+        short = longest + TAIL;
+    } else {
+        // Pieces are of one length in nearly all files, which tells where the last begins.
+        let step = longest.saturating_add(12);
+        let last = at.saturating_add(size.saturating_sub(at.saturating_add(12)) / step * step);
+        let end = from_end(TAIL, at);
+        let (head, tail) = (ctx.src.near(last, 8), ctx.src.near(end, size.saturating_sub(end)));
+        let (Some(head), Some(_)) = (head, tail) else { return Err(Stop::Missing) };
+        if is_data(head, 0) {
+            at = last.saturating_add(12).saturating_add(u64::from(be32(head, 0).unwrap_or(0)));
+        }
+    }
+    for len in [short, LONG_TAIL] {
+        let from = from_end(len, at);
         let Some(tail) = ctx.src.near(from, size.saturating_sub(from)) else { return Err(Stop::Missing) };
-        let found = if from == at { Some(0) } else { first_chunk(tail) };
-        if let Some(first) = found {
-            let mut at = from + first as u64;
-            for _ in 0..4096 {
-                ctx.tick()?;
-                let Some(head) = ctx.src.peek(at, 8) else { break };
-                let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { break };
-                if kind != b"IDAT" {
-                    chunk(ctx, kind, View::all(ctx.src).sub(at + 8, u64::from(len)), facts);
-                }
-                at += 12 + u64::from(len);
-            }
-            // Of a packet that begins before the piece only the end shows.
-            let end = tail.get(..first).unwrap_or_default();
-            if find(end, b"<?xpacket end").is_none() {
+        let first = if from == at { Some(0) } else { first_chunk(tail) };
+        let known = from == at || first.is_some_and(|first| is_data(tail, first));
+        if !known && len != LONG_TAIL && from > 0 {
+            continue;
+        }
+        if !known {
+            let why = "what stands in front of the last chunks is longer than what is looked for";
+            ctx.problem(ProblemKind::Limit, "chunks behind the image data", why);
+        }
+        let Some(first) = first else { return Ok(()) };
+        let mut at = from + first as u64;
+        for _ in 0..4096 {
+            ctx.tick()?;
+            let Some(head) = ctx.src.peek(at, 8) else { return Ok(()) };
+            let (Some(len), Some(kind)) = (be32(head, 0), head.get(4..8)) else { return Ok(()) };
+            if kind == b"IEND" {
                 return Ok(());
             }
+            if !is_data(head, 0) {
+                chunk(ctx, kind, View::all(ctx.src).sub(at + 8, u64::from(len)), facts);
+            }
+            at += 12 + u64::from(len);
         }
-        if len == LONG_TAIL || from == at {
-            break;
-        }
-        if find(tail, b"<?xpacket end").is_none() {
-            return Ok(());
-        }
+        return Err(Stop::Limit("too many chunks"));
     }
     Ok(())
 }
 
+/// Whether a piece of image data begins at `at`.
+fn is_data(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at.saturating_add(4)..at.saturating_add(8)), Some(b"IDAT" | b"JDAT" | b"fdAT"))
+}
+
 /// Where the chunks begin that lead from one to the next up to `IEND`.
 fn first_chunk(tail: &[u8]) -> Option<usize> {
-    const KINDS: [&[u8; 4]; 7] = [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"IEND", b"tIME", b"IDAT"];
+    const KINDS: [&[u8; 4]; 9] =
+        [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"IEND", b"tIME", b"IDAT", b"fdAT", b"JDAT"];
     let leads = |start: usize| {
         let mut at = start;
         for _ in 0..4096 {

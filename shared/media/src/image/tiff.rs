@@ -128,7 +128,9 @@ pub(super) fn size_of(tiff: Tiff<'_>, entries: &[Entry]) -> Parse<Size> {
         None => Ok(None),
     };
     let full = get(0x00fe)?.is_none_or(|kind| kind & 1 == 0);
-    Ok(Size { width: get(0x0100)?, height: get(0x0101)?, full })
+    // JPEG XR has tags of its own.
+    let (width, height) = (get(0x0100)?.or(get(0xbc80)?), get(0x0101)?.or(get(0xbc81)?));
+    Ok(Size { width, height, full })
 }
 
 /// Panasonic RW2: a TIFF with another mark; the sensor's borders give the size.

@@ -12,6 +12,9 @@ use crate::text;
 use crate::time::Stamp;
 use crate::video::avi::fourcc_codec;
 
+/// Longest object of texts and covers read.
+const MAX_OBJECT: u64 = 1 << 20;
+
 const FILE: [u8; 4] = [0xa1, 0xdc, 0xab, 0x8c];
 const STREAM: [u8; 4] = [0x91, 0x07, 0xdc, 0xb7];
 const CONTENT: [u8; 4] = [0x33, 0x26, 0xb2, 0x75];
@@ -57,7 +60,8 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
 
 fn objects(ctx: &mut Ctx<'_>, view: View<'_>, seconds: &mut f64, depth: u32) -> Parse {
     let mut at = 0u64;
-    for _ in 0..256 {
+    for _ in 0..4096 {
+        ctx.tick()?;
         if at.saturating_add(24) > view.len() {
             return Ok(());
         }
@@ -100,7 +104,7 @@ fn objects(ctx: &mut Ctx<'_>, view: View<'_>, seconds: &mut f64, depth: u32) -> 
         }
         at = at.saturating_add(len);
     }
-    Ok(())
+    Err(Stop::Limit("more objects than are read"))
 }
 
 fn stream(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
@@ -139,7 +143,7 @@ fn stream(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
 
 /// Title, author, copyright, description, rating: five lengths, five texts.
 fn content(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
-    let b = body.upto(0, body.len().min(1 << 20))?;
+    let b = body.upto(0, body.len().min(MAX_OBJECT))?;
     let mut at = 10;
     let max = ctx.limits.max_text;
     let mut next = |i: usize| {
@@ -159,7 +163,10 @@ fn content(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
 }
 
 fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
-    let b = body.upto(0, body.len().min(1 << 20))?;
+    let b = body.upto(0, body.len().min(MAX_OBJECT))?;
+    if body.len() > MAX_OBJECT {
+        crate::audio::tags::long(ctx, "attributes");
+    }
     let count = le16(b, 0).unwrap_or(0);
     let mut more = Music::default();
     let mut at = 2;
@@ -177,20 +184,44 @@ fn extended(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         if kind != 0 {
             continue;
         }
-        let Some(value) = text::clean(&text::utf16(raw, false), ctx.limits.max_text) else { continue };
-        let m = &mut ctx.meta;
-        let slot = match text::utf16(name, false).as_str() {
-            "WM/AlbumTitle" => &mut m.album,
-            "WM/AlbumArtist" => &mut m.album_artist,
-            "WM/Composer" => &mut m.composer,
-            "WM/Conductor" => &mut m.performer,
-            "WM/Language" => &mut m.language,
-            _ => continue,
-        };
-        slot.get_or_insert(value);
+        attribute(ctx, &text::utf16(name, false), raw);
     }
     more.write(ctx);
     Ok(())
+}
+
+/// Takes a text. Several artists, albums or composers are attributes of one name, of which
+/// the first artist may be the content description's.
+fn attribute(ctx: &mut Ctx<'_>, name: &str, raw: &[u8]) {
+    let max = ctx.limits.max_text;
+    let Some(value) = text::clean(&text::utf16(raw, false), max) else { return };
+    let m = &mut ctx.meta;
+    let slot = match name {
+        "Author" => &mut m.artist,
+        "WM/AlbumTitle" => &mut m.album,
+        "WM/AlbumArtist" => &mut m.album_artist,
+        "WM/Composer" => &mut m.composer,
+        "WM/Conductor" => &mut m.performer,
+        "WM/Language" => {
+            m.language.get_or_insert(value);
+            return;
+        }
+        _ => return,
+    };
+    let Some(had) = slot else {
+        *slot = Some(value);
+        return;
+    };
+    if had.split(';').any(|v| v == value) {
+        return;
+    }
+    if name == "Author" {
+        if m.authors.is_empty() {
+            m.authors.push(had.clone());
+        }
+        m.authors.push(value.clone());
+    }
+    *slot = text::clean(&format!("{had};{value}"), max);
 }
 
 /// A cover: its kind, a length, the type and a description in letters of two bytes, the data.
@@ -200,14 +231,15 @@ fn picture(ctx: &mut Ctx<'_>, b: &[u8]) {
         let end = rest.chunks_exact(2).take(512).position(|p| p == [0, 0]);
         rest = end.and_then(|n| rest.get(n * 2 + 2..)).unwrap_or_default();
     }
-    if ctx.meta.audio_covers.len() < 8 {
-        ctx.meta.audio_covers.push(crate::audio::cover(rest).unwrap_or_default());
-    }
+    crate::audio::tags::add_cover(ctx, crate::audio::cover(rest));
 }
 
 /// Attributes too long for the extended content: language, stream, lengths, name, data.
 fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
-    let b = body.upto(0, body.len().min(1 << 20))?;
+    let b = body.upto(0, body.len().min(MAX_OBJECT))?;
+    if body.len() > MAX_OBJECT {
+        crate::audio::tags::long(ctx, "attributes");
+    }
     let mut more = Music::default();
     let mut at = 2;
     for _ in 0..le16(b, 0).unwrap_or(0) {
@@ -221,9 +253,14 @@ fn library(ctx: &mut Ctx<'_>, body: View<'_>) -> Parse {
         if kind == 1 && text::utf16(name, false) == "WM/Picture" {
             picture(ctx, b.get(start..end.min(b.len())).unwrap_or_default());
         }
+        let value = b.get(start..end.min(b.len())).unwrap_or_default();
         if kind == 0 {
-            let value = b.get(start..end.min(b.len()).min(start.saturating_add(64 * 1024)));
-            tags::asf(&mut more, &text::utf16(name, false), kind, value.unwrap_or_default());
+            let value = value.get(..64 * 1024).unwrap_or(value);
+            tags::asf(&mut more, &text::utf16(name, false), kind, value);
+        }
+        // Texts that belong to no stream.
+        if kind == 0 && le16(b, at + 2) == Some(0) {
+            attribute(ctx, &text::utf16(name, false), value);
         }
         at = end;
     }

@@ -5,10 +5,13 @@
 //! in front of the first cluster are read, and tags and covers behind it where the seek
 //! head points to them.
 
-use crate::audio::tags::{Field, Texts};
+use std::collections::BTreeSet;
+
+use crate::audio::tags::{Field, Texts, add_cover};
 use crate::bytes::View;
 use crate::codec;
 use crate::ctx::Ctx;
+use crate::extraction::ProblemKind;
 use crate::metadata::MediaType;
 use crate::source::{Parse, Stop};
 use crate::text;
@@ -23,6 +26,14 @@ const FRAME_HEAD: u64 = 1024;
 /// Read of tags and of attachments where they stand behind the clusters; longer ones are
 /// read on.
 const LATE: u64 = 16 * 1024;
+/// Read of an attachment that is not held: its name, its type, the start of its data.
+const ATTACHMENT_HEAD: u64 = 4096;
+/// Most elements that seek heads name, and most attachments that are fetched to be looked at.
+const MAX_NAMED: usize = 32;
+const MAX_FETCHED: usize = 4;
+/// Most tracks, and most texts of one tag.
+const MAX_TRACKS: usize = 256;
+const MAX_SIMPLE: usize = 512;
 
 pub(super) struct Element<'a> {
     pub(super) id: u32,
@@ -104,6 +115,10 @@ struct Movie {
     tags_at: Option<u64>,
     attachments_at: Option<u64>,
     chapters_at: Option<u64>,
+    /// Where seek heads name tags, chapters, attachments and further seek heads, and which
+    /// elements were read.
+    named: Vec<u64>,
+    read_at: BTreeSet<u64>,
     texts: Texts,
     made: Option<String>,
     info_at: Option<u64>,
@@ -145,6 +160,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         let start = segment.start.saturating_add(at);
         match ctx.src.near(start, LATE) {
             Some(_) => {
+                movie.read_at.insert(at);
                 ctx.part("tags", |ctx| movie.segment(ctx, segment, at, false));
                 false
             }
@@ -153,6 +169,19 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     });
     if missing.fold(false, |any, one| any | one) {
         stopped = stopped.and(Err(Stop::Missing));
+    }
+    // Tags may stand in several places, and a seek head may name a second one.
+    for _ in 0..MAX_NAMED {
+        let Some(at) = movie.named.iter().copied().find(|at| !movie.read_at.contains(at)) else { break };
+        movie.read_at.insert(at);
+        let start = segment.start.saturating_add(at);
+        if start >= segment.end {
+            continue;
+        }
+        match ctx.src.near(start, LATE) {
+            Some(_) => ctx.part("tags", |ctx| movie.segment(ctx, segment, at, false)),
+            None => stopped = stopped.and(Err(Stop::Missing)),
+        }
     }
     if movie.tracks.is_empty() {
         return stopped.and(Err(Stop::Malformed("no tracks")));
@@ -200,12 +229,13 @@ impl Movie {
                 }
                 _ => {}
             }
+            self.read_at.insert(at);
             if !all {
                 return Ok(());
             }
             at = e.next;
         }
-        Ok(())
+        Err(Stop::Limit("more elements than are looked at"))
     }
 
     fn seek_head(&mut self, view: View<'_>) -> Parse {
@@ -219,6 +249,10 @@ impl Movie {
                 }
                 Ok(true)
             })?;
+            let wanted = matches!(id, 0x1254_c367 | 0x1941_a469 | 0x1043_a770 | 0x114d_9b74);
+            if wanted && self.named.len() < MAX_NAMED {
+                self.named.push(at);
+            }
             match id {
                 0x1254_c367 => self.tags_at = Some(at),
                 0x1941_a469 => self.attachments_at = Some(at),
@@ -249,7 +283,10 @@ impl Movie {
     fn tracks(&mut self, view: View<'_>) -> Parse {
         view.upto(0, view.len().min(MAX_ELEMENT))?;
         children(view, |entry| {
-            if entry.id == 0xae && self.tracks.len() < 256 {
+            if entry.id == 0xae && self.tracks.len() >= MAX_TRACKS {
+                return Err(Stop::Limit("more tracks than are kept"));
+            }
+            if entry.id == 0xae {
                 let mut track =
                     Track { language: Some("eng".into()), channels: 1, rate: 8000.0, ..Track::default() };
                 let read = track.read(entry.body);
@@ -266,6 +303,7 @@ impl Movie {
         children(view, |tag| {
             let (mut target, mut level) = (0, 50);
             let mut simple = Vec::new();
+            let mut many = false;
             children(tag.body, |e| {
                 match e.id {
                     0x63c0 => children(e.body, |t| {
@@ -290,8 +328,12 @@ impl Movie {
                     }
                     _ => {}
                 }
-                Ok(simple.len() < 512)
+                many = simple.len() >= MAX_SIMPLE;
+                Ok(!many)
             })?;
+            if many {
+                crate::audio::tags::long(ctx, "tags");
+            }
             for (name, value) in simple {
                 self.texts.more.matroska(level, &name, &value);
                 self.tag(ctx, target, &name, &value);
@@ -373,10 +415,27 @@ impl Movie {
     }
 
     fn attachments(&mut self, ctx: &mut Ctx<'_>, view: View<'_>) {
-        // Covers are worth nothing that would have to be fetched.
-        let _ = children(view, |file| {
-            if file.id != 0x61a7 || view.src.peek(file.body.start, file.body.len().min(4096)).is_none() {
-                return Ok(false);
+        let mut fetched = 0;
+        let read = children(view, |file| {
+            if file.id != 0x61a7 {
+                return Ok(true);
+            }
+            // What an attachment is stands in front of its data. Fonts may be many, and are
+            // long: each one that is passed over costs a read.
+            let len = file.body.len();
+            if view.src.peek(file.body.start, len).is_none() {
+                fetched += 1;
+                if fetched > MAX_FETCHED {
+                    ctx.problem(
+                        ProblemKind::Limit,
+                        "attachments",
+                        format!("those behind the first {MAX_FETCHED} long ones are not looked at"),
+                    );
+                    return Ok(false);
+                }
+                if view.src.near(file.body.start, len.min(ATTACHMENT_HEAD)).is_none() {
+                    return Err(Stop::Missing);
+                }
             }
             let (mut mime, mut data) = (String::new(), None);
             children(file.body, |e| {
@@ -390,10 +449,13 @@ impl Movie {
             if let Some(data) = data.filter(|_| mime.starts_with("image/")) {
                 let held = data.src.held_from(data.start);
                 let held = held.get(..held.len().min(data.len() as usize)).unwrap_or_default();
-                ctx.meta.audio_covers.push(crate::audio::cover(held).unwrap_or_default());
+                add_cover(ctx, crate::audio::cover(held));
             }
-            Ok(ctx.meta.audio_covers.len() < 8)
+            Ok(true)
         });
+        if let Err(stop) = read {
+            ctx.stopped("attachments", stop);
+        }
     }
 
     /// Timestamps of a cluster, as far as held: live recordings state no duration.

@@ -5,7 +5,7 @@ use crate::bytes::{View, be16, be32};
 use crate::ctx::Ctx;
 use crate::extra::tags;
 use crate::image::{lat_long_text, xmp};
-use crate::source::Parse;
+use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
 
@@ -13,6 +13,9 @@ use crate::time::{Stamp, format_offset};
 const MAX_XMP: u64 = 1024 * 1024;
 /// A text value longer than this is no tag.
 const MAX_VALUE: u64 = 64 * 1024;
+/// Most values of an item, and most keys.
+const MAX_VALUES: usize = 16;
+const MAX_KEYS: usize = 512;
 
 /// `udta`: QuickTime texts, 3GP assets, and a `meta` of iTunes.
 pub(crate) fn user_data(ctx: &mut Ctx<'_>, udta: View<'_>) -> Parse {
@@ -90,12 +93,18 @@ fn device(ctx: &mut Ctx<'_>, name: &str, value: &str) {
 
 fn quicktime_text(raw: &[u8]) -> Option<String> {
     let len = usize::from(be16(raw, 0)?);
+    // Languages below 0x400 are those of the Macintosh, with its letters.
+    let old = be16(raw, 2).is_some_and(|code| code < 0x400);
     let body = raw.get(4..4 + len);
     // Some writers leave out length and language.
+    let old = old && body.is_some();
     let body = body.unwrap_or(raw);
     Some(match body {
         [0xfe, 0xff, rest @ ..] => text::utf16(rest, true),
-        _ => text::decode(text::until_nul(body)),
+        _ => match std::str::from_utf8(text::until_nul(body)) {
+            Err(_) if old => text::mac_roman(text::until_nul(body)),
+            _ => text::decode(text::until_nul(body)),
+        },
     })
 }
 
@@ -110,7 +119,10 @@ pub(crate) fn meta(ctx: &mut Ctx<'_>, view: View<'_>) -> Parse {
                 bmff::walk(b.body.sub(8, u64::MAX), |key| {
                     // The box's kind is the namespace, its content the name.
                     keys.push(text::decode(key.body.upto(0, 256)?));
-                    Ok(keys.len() < 512)
+                    if keys.len() > MAX_KEYS {
+                        return Err(Stop::Limit("more keys than are read"));
+                    }
+                    Ok(true)
                 })?;
             }
             b"ilst" => bmff::walk(b.body, |item| {
@@ -141,8 +153,10 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
                     0 if raw.iter().all(|b| *b >= 0x20) => Some(text::decode(raw)),
                     _ => None,
                 };
-                if values.len() < 16 {
+                if values.len() < MAX_VALUES {
                     values.extend(text);
+                } else {
+                    crate::audio::tags::long(ctx, "ilst");
                 }
             }
             b"name" => name = Some(text::decode(b.body.sub(4, 256).upto(0, 256)?)),
@@ -158,7 +172,7 @@ fn list_item(ctx: &mut Ctx<'_>, item: Box4<'_>, keys: &[String]) -> Parse {
         ctx.meta.authors = values.iter().filter_map(|v| text::clean(v, 256)).collect();
     }
     // Of other items further boxes are translations.
-    values.truncate(if several { 16 } else { 1 });
+    values.truncate(if several { MAX_VALUES } else { 1 });
     let value = values.join(";");
     let index = u32::from_be_bytes(item.kind).checked_sub(1).map(|i| i as usize);
     match (&item.kind, index.and_then(|i| keys.get(i))) {
@@ -182,10 +196,9 @@ fn covers(ctx: &mut Ctx<'_>, view: View<'_>) -> Parse {
         if &b.kind == b"data" {
             let held = b.body.src.held_from(b.body.start.saturating_add(8));
             let len = (b.body.len().saturating_sub(8) as usize).min(held.len());
-            let cover = crate::audio::cover(held.get(..len).unwrap_or_default());
-            ctx.meta.audio_covers.push(cover.unwrap_or_default());
+            crate::audio::tags::add_cover(ctx, crate::audio::cover(held.get(..len).unwrap_or_default()));
         }
-        Ok(ctx.meta.audio_covers.len() < 8)
+        Ok(true)
     })
 }
 

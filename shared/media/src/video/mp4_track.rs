@@ -11,6 +11,8 @@ use crate::video::mp4_entry::{audio_entry, subtitle_entry, video_entry};
 
 /// Sample size tables up to this length are summed.
 const MAX_TABLE: u64 = 2 * 1024 * 1024;
+/// Read of the first picture of a track of JPEGs.
+const JPEG_HEAD: u64 = 2048;
 
 #[derive(Default)]
 pub(super) struct Track {
@@ -40,6 +42,8 @@ pub(super) struct Track {
     /// There are fragments that were not read.
     pub(super) incomplete: bool,
     presented: (u32, u32),
+    /// Where the first sample lies.
+    first_sample: Option<u64>,
     entry: Entry,
 }
 
@@ -160,6 +164,8 @@ impl Track {
                         self.delta = self.delta.or(Some(delta));
                     }
                 }
+                b"stco" => self.first_sample = be32(b.body.upto(8, 4)?, 0).map(u64::from),
+                b"co64" => self.first_sample = be64(b.body.upto(8, 8)?, 0),
                 b"stsz" => {
                     let h = b.body.upto(4, 8)?;
                     let (size, count) = (be32(h, 0).unwrap_or(0), u64::from(be32(h, 4).unwrap_or(0)));
@@ -227,6 +233,13 @@ impl Track {
                 }
                 if let (Some(w), Some(h)) = (v.width, v.height) {
                     v.display_aspect_ratio = codec::display_aspect(w, h, (1, 1));
+                }
+                // Only the pictures say how they are sampled.
+                if v.codec_name.as_deref() == Some("mjpeg")
+                    && let Some(frame) = self.first_sample.and_then(|at| ctx.src.near(at, JPEG_HEAD))
+                    && let Some(format) = crate::sps::jpeg_pixel_format(frame)
+                {
+                    v.pixel_format = Some(format.to_owned());
                 }
                 v.index = Some(index);
                 v.duration = duration;

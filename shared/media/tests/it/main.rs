@@ -11,6 +11,7 @@
 mod extra;
 mod extract;
 mod found;
+mod loss;
 mod mutation;
 mod mutator;
 mod ranges;

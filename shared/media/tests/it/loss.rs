@@ -1,0 +1,250 @@
+//! What stands in a file far from its head is read, or the record says that it was not.
+
+use crate::samples::{boxed, segment};
+use mediadex_media::{Limits, Record};
+
+fn record(bytes: &[u8], name: &str) -> Record {
+    crate::run(bytes, name, Limits::default())
+}
+
+/// Whether the record is Partial and the reason names `what`.
+fn says(record: &Record, what: &str) -> bool {
+    record.reason().is_some_and(|reason| reason.contains(what))
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32).to_be_bytes()[..], kind, body, &[0; 4]].concat()
+}
+
+/// A picture in pieces of `piece` bytes, with `behind` in front of its end.
+fn png(piece: usize, pieces: usize, behind: &[Vec<u8>]) -> Vec<u8> {
+    let header = [0, 0, 0, 31, 0, 0, 0, 17, 8, 2, 0, 0, 0];
+    let mut out = [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header)].concat();
+    for _ in 0..pieces {
+        out.extend(chunk(b"IDAT", &noise(piece)));
+    }
+    out.extend(chunk(b"IDAT", &noise(piece / 2)));
+    out.extend(behind.concat());
+    out.extend(chunk(b"IEND", &[]));
+    out
+}
+
+#[test]
+fn texts_behind_the_image_data_of_a_png() {
+    let title = || chunk(b"tEXt", b"Title\0Harbour");
+    let long = |len: usize| chunk(b"tEXt", &[&b"Note\0"[..], &vec![b'x'; len]].concat());
+    // The length of the pieces and of the text in front of which the title stands.
+    for (piece, pieces, text) in [
+        (8192, 200, 0),
+        (8192, 200, 40_000),
+        (8192, 200, 400_000),
+        (65_536, 40, 0),
+        (65_536, 40, 100_000),
+        (300_000, 10, 0),
+        (300_000, 10, 200_000),
+        (3_000_000, 0, 0),
+    ] {
+        let bytes = png(piece, pieces, &[title(), long(text)]);
+        let found = record(&bytes, "a.png");
+        assert_eq!(found.metadata.title.as_deref(), Some("Harbour"), "{piece} {text}");
+        assert!(!found.is_partial(), "{piece} {text}: {:?}", found.reason());
+        assert!(found.gets() <= 4, "{piece} {text}: {} reads", found.gets());
+    }
+    // Further away than is looked: said.
+    let found = record(&png(8192, 200, &[title(), long(700_000)]), "a.png");
+    assert!(found.metadata.title.is_some() || says(&found, "behind the image data"), "{:?}", found.reason());
+    // A picture without texts is whole, and one that was cut is said to be.
+    let plain = png(65_536, 40, &[]);
+    assert!(!record(&plain, "a.png").is_partial());
+    assert!(record(&plain[..plain.len() - 100_000], "a.png").is_partial());
+}
+
+fn ebml(id: &[u8], body: &[u8]) -> Vec<u8> {
+    [id, &(body.len() as u64 | 1 << 56).to_be_bytes()[..], body].concat()
+}
+
+fn simple_tag(name: &str, value: &str) -> Vec<u8> {
+    let simple = [ebml(&[0x45, 0xa3], name.as_bytes()), ebml(&[0x44, 0x87], value.as_bytes())].concat();
+    ebml(&[0x73, 0x73], &[ebml(&[0x63, 0xc0], &[]), ebml(&[0x67, 0xc8], &simple)].concat())
+}
+
+fn attachment(mime: &str, data: &[u8]) -> Vec<u8> {
+    ebml(&[0x61, 0xa7], &[ebml(&[0x46, 0x60], mime.as_bytes()), ebml(&[0x46, 0x5c], data)].concat())
+}
+
+fn cover() -> Vec<u8> {
+    let frame = segment(0xc0, &[8, 0, 50, 0, 100, 1, 1, 0x11, 0]);
+    [&[0xff, 0xd8][..], &frame, &[0xff, 0xd9]].concat()
+}
+
+const SEEK_HEAD: &[u8] = &[0x11, 0x4d, 0x9b, 0x74];
+const TAGS: &[u8] = &[0x12, 0x54, 0xc3, 0x67];
+const ATTACHMENTS: &[u8] = &[0x19, 0x41, 0xa4, 0x69];
+
+fn seek_head(to: &[(&[u8], u64)]) -> Vec<u8> {
+    let seeks: Vec<Vec<u8>> = to
+        .iter()
+        .map(|(id, at)| {
+            ebml(&[0x4d, 0xbb], &[ebml(&[0x53, 0xab], id), ebml(&[0x53, 0xac], &at.to_be_bytes())].concat())
+        })
+        .collect();
+    ebml(SEEK_HEAD, &seeks.concat())
+}
+
+/// A film whose seek head names what stands behind 3 MB of clusters: elements by their ids.
+fn mkv(front: &[u8], behind: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
+    let head = ebml(&[0x1a, 0x45, 0xdf, 0xa3], &ebml(&[0x42, 0x82], b"matroska"));
+    let info = ebml(&[0x44, 0x89], &5000f64.to_be_bytes());
+    let video = ebml(&[0xe0], &[ebml(&[0xb0], &[1, 64]), ebml(&[0xba], &[240])].concat());
+    let track = [ebml(&[0xd7], &[1]), ebml(&[0x83], &[1]), ebml(&[0x86], b"V_VP9"), video].concat();
+    let parts = [
+        ebml(&[0x15, 0x49, 0xa9, 0x66], &info),
+        ebml(&[0x16, 0x54, 0xae, 0x6b], &ebml(&[0xae], &track)),
+        front.to_vec(),
+        ebml(&[0x1f, 0x43, 0xb6, 0x75], &[ebml(&[0xe7], &[0]), ebml(&[0xec], &noise(3_000_000))].concat()),
+    ]
+    .concat();
+    let list = |start: u64| {
+        let mut at = start + parts.len() as u64;
+        let mut places = Vec::new();
+        for (id, bytes) in behind {
+            places.push((*id, at));
+            at += bytes.len() as u64;
+        }
+        seek_head(&places)
+    };
+    let lead = list(0).len() as u64;
+    let late: Vec<u8> = behind.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+    [head, ebml(&[0x18, 0x53, 0x80, 0x67], &[list(lead), parts, late].concat())].concat()
+}
+
+#[test]
+fn what_seek_heads_of_matroska_name() {
+    let title = || ebml(TAGS, &simple_tag("TITLE", "Night bus"));
+    let artist = || ebml(TAGS, &simple_tag("ARTIST", "Mira Vale"));
+    // Tags in front, and more of them behind the clusters.
+    let found = record(&mkv(&title(), &[(TAGS, artist())]), "a.mkv");
+    let m = &found.metadata;
+    assert_eq!((m.title.as_deref(), m.artist.as_deref()), (Some("Night bus"), Some("Mira Vale")));
+    // Two behind them, the first longer than one read of its own.
+    let long = ebml(TAGS, &[simple_tag("X", &"y".repeat(60_000)), simple_tag("TITLE", "Night bus")].concat());
+    let found = record(&mkv(&[], &[(TAGS, long), (TAGS, artist())]), "a.mkv");
+    let m = &found.metadata;
+    assert_eq!((m.title.as_deref(), m.artist.as_deref()), (Some("Night bus"), Some("Mira Vale")));
+    assert!(!found.is_partial(), "{:?}", found.reason());
+    // A cover behind a font.
+    let fonts = |n: usize| {
+        let mut all = vec![attachment("font/ttf", &noise(200_000)); n];
+        all.push(attachment("image/jpeg", &cover()));
+        ebml(ATTACHMENTS, &all.concat())
+    };
+    let found = record(&mkv(&[], &[(ATTACHMENTS, fonts(1))]), "a.mkv");
+    assert_eq!(found.metadata.audio_covers.first().and_then(|c| c.image_width), Some(100));
+    assert!(!found.is_partial(), "{:?}", found.reason());
+    // More fonts than are passed over.
+    let found = record(&mkv(&[], &[(ATTACHMENTS, fonts(12))]), "a.mkv");
+    assert!(says(&found, "attachments"), "{:?}", found.reason());
+}
+
+/// FLAC with comments and so many covers.
+fn flac(comments: &[String], covers: usize) -> Vec<u8> {
+    let packed = (44_100u64 << 44) | (1 << 41) | (15 << 36) | 88_200;
+    let info = [&[16, 0, 16, 0, 0, 0, 0, 0, 0, 0][..], &packed.to_be_bytes(), &[0; 16]].concat();
+    let le = |n: usize| (n as u32).to_le_bytes();
+    let mut texts = [&le(0)[..], &le(comments.len())].concat();
+    for text in comments {
+        texts.extend([&le(text.len())[..], text.as_bytes()].concat());
+    }
+    let picture = [[0u8; 12].as_slice(), &[0, 0, 0, 9], &[0, 0, 0, 9], &[0; 12]].concat();
+    let block = |kind: u8, body: &[u8]| [&[kind][..], &(body.len() as u32).to_be_bytes()[1..], body].concat();
+    let pictures: Vec<u8> = (0..covers).flat_map(|_| block(6, &picture)).collect();
+    [b"fLaC".to_vec(), block(0, &info), pictures, block(0x84, &texts), vec![0xff, 0xf8, 0, 0]].concat()
+}
+
+#[test]
+fn more_values_than_are_kept_are_said() {
+    let artists = |n: usize| (0..n).map(|i| format!("ARTIST=Artist {i}")).collect::<Vec<_>>();
+    let found = record(&flac(&artists(16), 8), "a.flac");
+    assert!(!found.is_partial(), "{:?}", found.reason());
+    assert_eq!((found.metadata.authors.len(), found.metadata.audio_covers.len()), (16, 8));
+    assert!(says(&record(&flac(&artists(17), 1), "a.flac"), "Artist"));
+    assert!(says(&record(&flac(&artists(1), 9), "a.flac"), "AudioCovers"));
+    let datasets: Vec<u8> = [0x1c, 2, 5, 0, 4, b'T', b'e', b'x', b't', 0x1c, 2, 120, 0x01, 0, b'c'].to_vec();
+    let resource = [&b"8BIM\x04\x04\0\0"[..], &(datasets.len() as u32).to_be_bytes(), &datasets].concat();
+    let body = [&b"Photoshop 3.0\0"[..], &resource, &[0]].concat();
+    let frame = segment(0xc0, &[8, 0, 50, 0, 100, 1, 1, 0x11, 0]);
+    let scan = segment(0xda, &[1, 1, 0, 0, 63, 0]);
+    let jpeg = [&[0xff, 0xd8][..], &segment(0xed, &body), &frame, &scan, &[0x12, 0xff, 0xd9]].concat();
+    let found = record(&jpeg, "a.jpg");
+    assert_eq!(found.metadata.title.as_deref(), Some("Text"));
+    assert!(says(&found, "iptc"), "{:?}", found.reason());
+}
+
+/// WMA: a content description, and an extended one.
+fn asf(author: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).chain([0, 0]).collect::<Vec<u8>>();
+    let short = |n: usize| (n as u16).to_le_bytes();
+    let object = |id: [u8; 4], body: &[u8]| {
+        [&id[..], &[0; 12], &(body.len() as u64 + 24).to_le_bytes(), body].concat()
+    };
+    let author = wide(author);
+    let content = [&short(0)[..], &short(author.len()), &[0; 6], &author].concat();
+    let mut extended = short(more.len()).to_vec();
+    for (name, value) in more {
+        let (name, value) = (wide(name), wide(value));
+        extended.extend([&short(name.len())[..], &name, &[0, 0], &short(value.len()), &value].concat());
+    }
+    let objects =
+        [object([0x33, 0x26, 0xb2, 0x75], &content), object([0x40, 0xa4, 0xd0, 0xd2], &extended)].concat();
+    let id = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c";
+    [&id[..], &(objects.len() as u64 + 30).to_le_bytes(), &[2, 0, 0, 0, 1, 2], &objects].concat()
+}
+
+#[test]
+fn several_artists_of_asf() {
+    let more = [
+        ("Author", "Two"),
+        ("WM/AlbumArtist", "A"),
+        ("WM/AlbumArtist", "B"),
+        ("WM/Composer", "C"),
+        ("Author", "One"),
+    ];
+    let m = record(&asf("One", &more), "a.wma").metadata;
+    assert_eq!((m.artist.as_deref(), m.album_artist.as_deref()), (Some("One;Two"), Some("A;B")));
+    assert_eq!(
+        (m.composer.as_deref(), m.authors.as_slice()),
+        (Some("C"), &["One".to_owned(), "Two".into()][..])
+    );
+    let one = record(&asf("One", &[]), "a.wma").metadata;
+    assert_eq!((one.artist.as_deref(), one.authors.len()), (Some("One"), 0));
+}
+
+#[test]
+fn pictures_of_other_headers() {
+    // HEIF's minimised header: flags, chroma, orientation 6, 15 bits a side.
+    let bits = format!("{:02b}{:09b}{:02b}{:03b}0{:015b}{:015b}0", 0, 0, 0, 5, 3999, 2999);
+    let fields: Vec<u8> = bits
+        .as_bytes()
+        .chunks(8)
+        .map(|c| c.iter().enumerate().fold(0, |n, (i, b)| n | (b - b'0') << (7 - i)))
+        .collect();
+    let mini = [boxed(b"ftyp", b"mif3avif"), boxed(b"mini", &[&fields[..], &[0; 40]].concat())].concat();
+    let m = record(&mini, "a.avif").metadata;
+    assert_eq!((m.image_width, m.image_height, m.orientation), (Some(4000), Some(3000), Some(6)));
+    assert_eq!(m.content_type.as_deref(), Some("image/avif"));
+    let m = record(b"PF\n768 512\n-1.0\n\0\0\0\0", "a.pfm").metadata;
+    assert_eq!((m.image_width, m.image_height), (Some(768), Some(512)));
+    // JPEG XR: a directory with tags of its own.
+    let entry = |tag: u16, value: u32| {
+        [&tag.to_le_bytes()[..], &4u16.to_le_bytes(), &1u32.to_le_bytes(), &value.to_le_bytes()].concat()
+    };
+    let jxr =
+        [&b"II\xbc\x01\x08\0\0\0\x02\0"[..], &entry(0xbc80, 1000), &entry(0xbc81, 667), &[0; 4]].concat();
+    let m = record(&jxr, "a.jxr").metadata;
+    assert_eq!((m.image_width, m.image_height), (Some(1000), Some(667)));
+    assert_eq!(m.content_type.as_deref(), Some("image/jxr"));
+}
