@@ -36,6 +36,8 @@ pub(crate) fn all() -> Vec<Made> {
     made.push(("frame.mp3".into(), packed_frame(&zeros)));
     made.push(("picture.svgz".into(), packed_svg()));
     made.push(("window.jxl".into(), brotli_window()));
+    made.push(("counts.mov".into(), table_counts()));
+    made.push(("counts.avif".into(), item_counts()));
     for count in [16, 512] {
         made.push((format!("directories-{count}.jpg"), directories(count)));
     }
@@ -261,4 +263,31 @@ fn brotli_window() -> Vec<u8> {
     let packed = boxed(b"brob", b"xml \x11\x1e\xff\xff\xff\xff\xff\xff");
     let codestream = boxed(b"jxlc", b"\xff\x0a\xf8\x01\x00\x00\x00\x00");
     [boxed(b"JXL ", b"\r\n\x87\n"), boxed(b"ftyp", b"jxl \0\0\0\0jxl "), packed, codestream].concat()
+}
+
+/// A film whose tables name more entries than any file has.
+fn table_counts() -> Vec<u8> {
+    let most = [0xff; 4];
+    let table = |kind: &[u8; 4]| boxed(kind, &[&[0; 4][..], &most, &most, &[0; 64]].concat());
+    let kinds = [b"stts", b"ctts", b"stsz", b"stco", b"co64", b"stss", b"stsd", b"stsc"];
+    let tables: Vec<u8> = kinds.into_iter().flat_map(table).collect();
+    let hdlr = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0vide\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let mdia = boxed(b"mdia", &[hdlr, boxed(b"minf", &boxed(b"stbl", &tables))].concat());
+    let elst = boxed(b"edts", &table(b"elst"));
+    let keys = boxed(b"meta", &[table(b"keys"), table(b"ilst")].concat());
+    let run = boxed(b"trun", &[&[0, 0, 0x0f, 1][..], &most, &[0; 64]].concat());
+    let fragment = boxed(b"moof", &boxed(b"traf", &run));
+    let movie = boxed(b"moov", &[boxed(b"trak", &[elst, mdia].concat()), keys].concat());
+    [boxed(b"ftyp", b"qt  \0\0\0\0qt  "), movie, fragment].concat()
+}
+
+/// A picture whose lists of items and of their properties name more than any file has.
+fn item_counts() -> Vec<u8> {
+    let most = [0xff; 4];
+    let list = |kind: &[u8; 4], version: u8| {
+        boxed(kind, &[&[version, 0, 0, 1][..], &most, &most, &[0xff; 64]].concat())
+    };
+    let properties = boxed(b"iprp", &[boxed(b"ipco", &[0; 8]), list(b"ipma", 1)].concat());
+    let meta = [vec![0; 4], list(b"pitm", 1), list(b"iinf", 1), list(b"iloc", 2), properties].concat();
+    [boxed(b"ftyp", b"avif\0\0\0\0mif1avif"), boxed(b"meta", &meta)].concat()
 }
