@@ -272,6 +272,9 @@ pub(crate) fn aiff(ctx: &mut Ctx<'_>) -> Parse {
                 };
                 *slot = slot.take().or(value);
             }
+            b"ID3 " | b"id3 " | b"NAME" | b"AUTH" | b"(c) " | b"ANNO" => {
+                crate::audio::tags::long(ctx, "chunk")
+            }
             b"SSND" if at + 8 + len >= view.len() => break,
             _ => {}
         }

@@ -248,3 +248,128 @@ fn pictures_of_other_headers() {
     assert_eq!((m.image_width, m.image_height), (Some(1000), Some(667)));
     assert_eq!(m.content_type.as_deref(), Some("image/jxr"));
 }
+
+#[test]
+fn how_motion_jpeg_in_a_film_is_sampled() {
+    let full = |kind: &[u8; 4], body: &[u8]| boxed(kind, &[&[0; 4][..], body].concat());
+    let film = |sampling: u8, front: bool| {
+        let luma = [8, 0, 50, 0, 100, 3, 1, sampling, 0, 2, 0x11, 1, 3, 0x11, 1];
+        let frame = [&[0xff, 0xd8][..], &segment(0xdb, &[0; 65]), &segment(0xc0, &luma), &[0; 3000]].concat();
+        let movie = |at: u32| {
+            let mdhd =
+                full(b"mdhd", &[&[0; 8][..], &30u32.to_be_bytes(), &60u32.to_be_bytes(), &[0; 4]].concat());
+            let hdlr = full(b"hdlr", b"\0\0\0\0vide\0\0\0\0\0\0\0\0\0\0\0\0\0");
+            let mut entry = vec![0; 78];
+            entry[24..28].copy_from_slice(&[0, 100, 0, 50]);
+            let stsd = full(b"stsd", &[&[0, 0, 0, 1][..], &boxed(b"jpeg", &entry)].concat());
+            let stco = full(b"stco", &[&[0, 0, 0, 1][..], &at.to_be_bytes()].concat());
+            let minf = boxed(b"minf", &boxed(b"stbl", &[stsd, stco].concat()));
+            boxed(b"moov", &boxed(b"trak", &boxed(b"mdia", &[mdhd, hdlr, minf].concat())))
+        };
+        let ftyp = boxed(b"ftyp", b"qt  \0\0\0\0qt  ");
+        // The frames stand in front of the film's head, or megabytes behind it.
+        let (gap, len) = (vec![0; 2_000_000], movie(0).len());
+        match front {
+            true => [&ftyp[..], &boxed(b"mdat", &frame), &movie(ftyp.len() as u32 + 8)].concat(),
+            false => {
+                let at = (ftyp.len() + len + 8 + gap.len()) as u32;
+                [&ftyp[..], &movie(at), &boxed(b"mdat", &[gap, frame].concat())].concat()
+            }
+        }
+    };
+    for (sampling, front, want) in [
+        (0x21, true, "yuvj422p"),
+        (0x21, false, "yuvj422p"),
+        (0x22, true, "yuvj420p"),
+        (0x11, false, "yuvj444p"),
+    ] {
+        let found = record(&film(sampling, front), "a.mov");
+        let format = found.metadata.video_streams.first().and_then(|v| v.pixel_format.as_deref());
+        assert_eq!(format, Some(want), "{:?}", found.reason());
+    }
+}
+
+#[test]
+fn texts_of_the_macintosh() {
+    // A text's length, language 0, the letters.
+    let text = |raw: &[u8]| [&(raw.len() as u16).to_be_bytes()[..], &[0, 0], raw].concat();
+    let film = |raw: &[u8]| {
+        let movie = crate::samples::moov();
+        let inner = [&movie[8..], &boxed(b"udta", &boxed(b"\xa9ART", &text(raw)))].concat();
+        [boxed(b"ftyp", b"qt  \0\0\0\0qt  "), boxed(b"moov", &inner)].concat()
+    };
+    for (raw, want) in
+        [(&b"c\xbfmp\xbfs\x8er"[..], "c\u{f8}mp\u{f8}s\u{e9}r"), ("M\u{fc}ller".as_bytes(), "M\u{fc}ller")]
+    {
+        assert_eq!(record(&film(raw), "a.mov").metadata.artist.as_deref(), Some(want));
+    }
+}
+
+#[test]
+fn an_encrypted_office_file_is_named_by_its_name() {
+    let mut head = vec![0; 512];
+    head[..8].copy_from_slice(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
+    (head[30], head[32], head[48], head[57]) = (9, 6, 1, 16);
+    head[60..64].fill(0xff);
+    head[68..].fill(0xff);
+    head[76..80].fill(0);
+    // The table: itself, the directory's one sector.
+    let mut table = vec![0xff; 512];
+    (table[0], table[4]) = (0xfd, 0xfe);
+    let entry = |name: &str, kind: u8, child: u8| {
+        let mut b = vec![0; 128];
+        let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        b[..wide.len()].copy_from_slice(&wide);
+        (b[64], b[66]) = (wide.len() as u8 + 2, kind);
+        b[68..80].fill(0xff);
+        if child > 0 {
+            b[76..80].copy_from_slice(&[child, 0, 0, 0]);
+        }
+        b
+    };
+    let directory = [entry("Root Entry", 5, 1), entry("EncryptedPackage", 2, 0), vec![0; 256]].concat();
+    let file = [head, table, directory].concat();
+    for (name, want) in [
+        ("plan.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("plan.DOCX", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("plan", "application/x-tika-ooxml-protected"),
+    ] {
+        let found = record(&file, name);
+        assert_eq!(found.metadata.content_type.as_deref(), Some(want), "{name}");
+        assert!(says(&found, "encrypted"), "{name}: {:?}", found.reason());
+    }
+}
+
+#[test]
+fn more_tags_of_exif_than_are_kept_are_said() {
+    let few = Limits { max_exif_tags: 2, ..Limits::default() };
+    let jpeg = crate::samples::jpeg();
+    let (all, some) = (record(&jpeg, "a.jpg"), crate::run(&jpeg, "a.jpg", few));
+    assert!(!says(&all, "tags are kept") && all.metadata.exif.as_ref().is_some_and(|e| e.len() > 2));
+    assert!(says(&some, "exif: the first 2 tags are kept"), "{:?}", some.reason());
+    // Fields of their own do not depend on it.
+    assert_eq!(some.metadata.orientation, all.metadata.orientation);
+    assert_eq!(some.metadata.authors, all.metadata.authors);
+}
+
+#[test]
+fn long_chunks_of_aiff_and_wav_are_said() {
+    let long = vec![b'x'; 1_100_000];
+    let form = |kind: &[u8; 4]| {
+        let chunk = [&kind[..], &(long.len() as u32).to_be_bytes(), &long].concat();
+        let common =
+            [&b"COMM\0\0\0\x12\0\x01\0\0\0\x08\0\x08"[..], &[0x40, 0x0c, 0xfa, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let body = [&b"AIFF"[..], &common, &chunk].concat();
+        [&b"FORM"[..], &(body.len() as u32).to_be_bytes(), &body].concat()
+    };
+    assert!(says(&record(&form(b"NAME"), "a.aiff"), "chunk"));
+    assert!(!says(&record(&form(b"XXXX"), "a.aiff"), "chunk"));
+    let wave = |kind: &[u8; 4]| {
+        let list = [&b"LIST"[..], &(long.len() as u32 + 4).to_le_bytes(), kind, &long].concat();
+        let format = b"fmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0";
+        let body = [&b"WAVE"[..], format, &list, b"data\x04\0\0\0\0\0\0\0"].concat();
+        [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+    };
+    assert!(says(&record(&wave(b"INFO"), "a.wav"), "LIST"));
+    assert!(!says(&record(&wave(b"adtl"), "a.wav"), "LIST"));
+}
