@@ -4,6 +4,7 @@ use crate::audio::{id3, single, tags, vorbis};
 use crate::bytes::{View, be16, be24, be64};
 use crate::codec::fraction;
 use crate::ctx::Ctx;
+use crate::extra::chapters;
 use crate::metadata::AudioStream;
 use crate::source::{Parse, Stop};
 
@@ -19,7 +20,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
     }
     let view = View::all(src);
     at += 4;
-    let mut stream = None;
+    let (mut stream, mut sheet) = (None, None);
     for _ in 0..128 {
         // What is wrong in a block behind the first must not cost the stream.
         let h = match view.get(at, 4) {
@@ -43,6 +44,7 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                 vorbis::comments(ctx, b);
                 Ok(())
             }),
+            5 => sheet = Some(body),
             // Of a picture only the fields in front are read.
             6 => {
                 let b = body.upto(0, 512.min(len))?;
@@ -58,7 +60,12 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
         }
     }
     let (stream, seconds) = stream.flatten().ok_or(Stop::Malformed("no stream information"))?;
+    let rate = stream.sample_rate.unwrap_or(0);
     single(ctx, ("flac", "raw FLAC"), stream, seconds);
+    if let Some(sheet) = sheet.filter(|_| ctx.meta.extra.chapters.is_empty()) {
+        let b = sheet.upto(0, sheet.len().min(64 * 1024))?;
+        ctx.meta.extra.chapters = chapters::cue_sheet(b, rate);
+    }
     if tag > 0 && ctx.meta.title.is_none() {
         let b = src.upto(0, tag.min(MAX_COMMENTS))?;
         id3::block(ctx, b);

@@ -104,6 +104,23 @@ pub(crate) fn nero(b: &[u8]) -> Vec<Chapter> {
     chapters.done()
 }
 
+/// FLAC's cue sheet: tracks with the sample that each begins at; titles it has none.
+pub(crate) fn cue_sheet(b: &[u8], rate: u32) -> Vec<Chapter> {
+    let mut chapters = Chapters::default();
+    let mut at = 396;
+    for _ in 0..b.get(395).copied().unwrap_or(0) {
+        let (Some(start), Some(number), Some(indices)) = (be64(b, at), b.get(at + 8), b.get(at + 35)) else {
+            break;
+        };
+        // The numbers of what follows the last track.
+        if !matches!(number, 170 | 255) {
+            chapters.add(start as f64 / f64::from(rate.max(1)), None);
+        }
+        at += 36 + usize::from(*indices) * 12;
+    }
+    chapters.done()
+}
+
 /// A sample of a track of texts: its length, the text.
 pub(crate) fn sample_text(b: &[u8]) -> Option<String> {
     let len = usize::from(be16(b, 0)?);
@@ -171,6 +188,19 @@ mod tests {
         c.frame(&b[..7], 4, latin);
         c.frame(&b[..5], 4, latin);
         assert_eq!(c.done(), [chapter(1.5, "One"), Chapter { title: None, start_time: 1.5 }]);
+    }
+
+    #[test]
+    fn chapters_of_a_cue_sheet() {
+        let track = |start: u64, number: u8, indices: u8| {
+            [&start.to_be_bytes()[..], &[number], &[0; 26], &[indices], &vec![0; usize::from(indices) * 12]]
+                .concat()
+        };
+        let b = [vec![0; 395], vec![3], track(0, 1, 2), track(88_200, 2, 1), track(99_000, 170, 0)].concat();
+        let starts = |b: &[u8]| cue_sheet(b, 44_100).iter().map(|c| c.start_time).collect::<Vec<f64>>();
+        assert_eq!(starts(&b), [0.0, 2.0]);
+        assert_eq!(starts(&b[..400]), [0.0; 0]);
+        assert_eq!(starts(b""), [0.0; 0]);
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(crate) fn hdr(m: &mut Metadata) {
 /// The mark of the message that camcorders write: its identifier, then `MDPM`.
 const MDPM: &[u8] = b"\x17\xee\x8c\x60\xf8\x4d\x11\xd9\x8c\xd6\x08\x00\x20\x0c\x9a\x66MDPM";
 
+/// What the message says: a tag and four bytes.
+type Entry = (u8, [u8; 4]);
+
 /// Two decimal digits in a byte.
 fn decimal(b: u8) -> Option<u32> {
     let (tens, ones) = (b >> 4, b & 15);
@@ -63,12 +66,12 @@ fn unescaped(b: &[u8]) -> Vec<u8> {
 
 /// The local time of the recording in an H.264 stream of AVCHD, with its zone where that is
 /// set.
-fn recorded(head: &[u8]) -> Option<(Stamp, Vec<(u8, [u8; 4])>)> {
+fn recorded(head: &[u8]) -> Option<(Stamp, Vec<Entry>)> {
     // The identifier has no zeros in a row; what follows it may.
     let at = find(head, MDPM)? + MDPM.len();
     let rest = unescaped(head.get(at..head.len().min(at + 1024))?);
     let (count, entries) = rest.split_first()?;
-    let entries: Vec<(u8, [u8; 4])> = entries
+    let entries: Vec<Entry> = entries
         .chunks_exact(5)
         .take(usize::from(*count))
         .filter_map(|e| match *e {

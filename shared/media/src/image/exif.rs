@@ -353,11 +353,9 @@ fn read_entry(ctx: &mut Ctx<'_>, tiff: Tiff<'_>, e: &Entry, context: Context, fa
             }
             return Ok(());
         }
-        (Context::Tiff, 0x8773) => {
-            // Its name stands in front.
-            if facts.profile.is_empty() {
-                facts.profile = tiff.view.upto(e.at, e.count.min(8 * 1024))?.to_vec();
-            }
+        // Its name stands in front.
+        (Context::Tiff, 0x8773) if facts.profile.is_empty() => {
+            facts.profile = tiff.view.upto(e.at, e.count.min(8 * 1024))?.to_vec();
         }
         (Context::Tiff, 0x0112) => facts.orientation = tiff.integer(e)?.filter(|o| (1..=8).contains(o)),
         (Context::Gps, 2) => facts.gps.lat = tiff.angle(e)?,
