@@ -47,7 +47,9 @@ fn values(e: Element<'_, '_>) -> Vec<String> {
 impl More {
     /// Takes a property that is written as an attribute.
     pub(crate) fn attribute(&mut self, ns: &str, name: &str, value: &str) {
-        if let Some(value) = text::clean(&text::unescape_xml(value), 4096) {
+        if known(ns)
+            && let Some(value) = text::clean(&text::unescape_xml(value), 4096)
+        {
             self.take(ns, name, &[value]);
         }
     }

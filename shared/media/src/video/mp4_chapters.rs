@@ -82,7 +82,7 @@ fn chapters(ctx: &mut Ctx<'_>, media: View<'_>) -> Parse {
     let missing = |&&(at, len): &&(u64, u64)| len > 0 && src.peek(at, len).is_none();
     let unread: Vec<(u64, u64)> = places.iter().filter(missing).copied().collect();
     if let (Some(first), Some(last)) =
-        (unread.iter().map(|p| p.0).min(), unread.iter().map(|p| p.0 + p.1).max())
+        (unread.iter().map(|p| p.0).min(), unread.iter().map(|p| p.0.saturating_add(p.1)).max())
     {
         if last - first <= NEAR && last <= src.size() {
             if src.near(first, last - first).is_none() {

@@ -345,6 +345,28 @@ fn files_say_more_than_imm_asks() {
 }
 
 #[test]
+fn chapters_past_any_end_are_survived() {
+    let file = chaptered(None);
+    let at = file.windows(4).position(|w| w == b"stco").unwrap();
+    for bytes in [[0xff; 4], [0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 1]] {
+        let mut damaged = file.clone();
+        damaged[at + 12..at + 16].copy_from_slice(&bytes);
+        let record = run(&damaged, "a.mp4", Limits::default());
+        let starts: Vec<f64> = record.metadata.extra.chapters.iter().map(|c| c.start_time).collect();
+        assert_eq!(starts, [0.0, 1.5], "{:?}", record.reason());
+    }
+    // The same with offsets of 64 bits.
+    let mut wide = file[..at].to_vec();
+    wide.extend([&b"co64"[..], &[0, 0, 0, 0, 0, 0, 0, 1], &[0xff; 8]].concat());
+    let record = run(&wide, "a.mp4", Limits::default());
+    assert!(
+        !record.problems.iter().any(|p| p.kind == mediadex_media::ProblemKind::Panic),
+        "{:?}",
+        record.reason()
+    );
+}
+
+#[test]
 fn what_is_cut_is_said() {
     let frame = |id: &[u8; 4], body: &[u8]| [&id[..], &be32(body.len() as u32), &[0, 0], body].concat();
     let song = |tag: Vec<u8>| {
