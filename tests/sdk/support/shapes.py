@@ -7,10 +7,25 @@ generated from one description, so what fits Python's annotations fits theirs.
 """
 
 import functools
+import pathlib
+import re
 import typing
+
+
+def _fields_beyond_imm() -> dict[str, set[str]]:
+    """The fields that docs/fields.md lists, by the SDK's model."""
+    text = (pathlib.Path(__file__).parents[3] / "docs" / "fields.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    names = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(names) > 40, names
+    streams = {name.partition("[].")[2] for name in names if name.startswith("VideoStreams[].")}
+    return {"File": {name for name in names if "." not in name}, "VideoStream": streams}
+
 
 # What mediadex tells beyond the newest SDK. Every SDK passes over it.
 MORE = {
+    **_fields_beyond_imm(),
+    "Figure": {"FigureName"},
     # What Java's model has instead of Reason.
     "Binding": {"Detail"},
     "SemanticQueryResponseBody": {"Parse", "TotalHits"},

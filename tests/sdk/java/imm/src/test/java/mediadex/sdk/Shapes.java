@@ -2,14 +2,21 @@ package mediadex.sdk;
 
 import com.aliyun.tea.NameInMap;
 import com.aliyun.tea.TeaModel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Field;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Whether a reply has the members and types that the SDK's models declare. The SDK itself passes
@@ -24,11 +31,29 @@ final class Shapes {
             "Project", Set.of("Tags"),
             "Dataset", Set.of("WorkflowParameters"),
             "Binding", Set.of("Reason"),
-            "File", Set.of("ObjectStatus", "Reason"),
+            "File", fields("", Set.of("ObjectStatus", "Reason")),
+            "VideoStream", fields("VideoStreams[].", Set.of()),
+            "Figure", Set.of("FigureName"),
             "TaskInfo", Set.of("ProjectName", "EventId"),
             "SemanticQueryResponseBody", Set.of("Parse", "TotalHits"));
 
     private Shapes() {}
+
+    /** The fields that docs/fields.md lists, of {@code File} or of what it names by a prefix, and some more. */
+    private static Set<String> fields(String prefix, Set<String> more) {
+        Set<String> names = new HashSet<>(more);
+        Path list = Path.of(System.getenv("MEDIADEX_ROOT"), "docs", "fields.md");
+        try (Stream<String> lines = Files.lines(list)) {
+            lines.filter(line -> line.startsWith("| `"))
+                    .flatMap(line -> Pattern.compile("`([^`]+)`").matcher(line.split("\\|")[1]).results())
+                    .map(found -> found.group(1))
+                    .filter(name -> name.startsWith(prefix))
+                    .forEach(name -> names.add(name.substring(prefix.length())));
+        } catch (IOException unread) {
+            throw new UncheckedIOException(unread);
+        }
+        return names;
+    }
 
     /** Everything in a reply that its model does not declare. */
     static List<String> misfits(Object value, Type type, String place) {
