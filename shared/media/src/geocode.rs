@@ -3,8 +3,8 @@
 //!
 //! Behind the cargo feature `geocode`, since the list and the zones' rules add
 //! 4.8 MB to a binary (2.2 MB zipped). A look-up reads some places where they lie and takes
-//! microseconds. GeoNames' data are CC BY 4.0: whoever ships a build with this
-//! feature names geonames.org.
+//! microseconds. GeoNames' data are CC BY 4.0: a build that is shipped with this
+//! feature must name geonames.org.
 
 use crate::metadata::Address;
 use crate::time::Stamp;

@@ -215,7 +215,7 @@ impl UserFields {
                 file.insert(ADDRESSES.to_owned(), found);
             }
         }
-        // Figures that the caller gives stand in the place of the file's own, and are counted.
+        // Figures that the caller gives replace the file's own, and are counted.
         if let Some(figures) = overrides.get("Figures").and_then(Value::as_array) {
             file.insert("FigureCount".to_owned(), Value::from(figures.len()));
         }
