@@ -11,6 +11,8 @@ use crate::time::Stamp;
 const END: u32 = 0xffff_fffe;
 /// Longest chain of sectors followed; property sets take a few.
 const MAX_CHAIN: usize = 4096;
+/// Most sectors of the index of the table of sectors: as many as the table may have.
+const MAX_INDEX: usize = 64;
 /// Longest stream read.
 const MAX_STREAM: u64 = 256 * 1024;
 
@@ -21,6 +23,8 @@ struct Compound<'a> {
     /// Sectors of the table of sectors, of which only those are read that a chain goes
     /// through: a file saved many times has them all over.
     fat: Vec<u32>,
+    /// The table goes on behind what is kept of it.
+    fat_cut: bool,
     mini_fat: Vec<u32>,
     mini_stream: Vec<u32>,
     cutoff: u64,
@@ -77,6 +81,7 @@ fn read_file(ctx: &mut Ctx<'_>) -> Parse {
         sector: 1 << sector,
         mini: 1 << mini,
         fat: Vec::new(),
+        fat_cut: false,
         mini_fat: Vec::new(),
         mini_stream: Vec::new(),
         cutoff: u64::from(number(56)),
@@ -174,7 +179,7 @@ impl Compound<'_> {
         let mut sectors: Vec<u32> =
             (0..109).filter_map(|i| le32(head, 76 + i * 4)).filter(|n| *n < END - 2).collect();
         let mut next = le32(head, 68).unwrap_or(END);
-        for _ in 0..64 {
+        for _ in 0..MAX_INDEX {
             if next >= END - 2 {
                 break;
             }
@@ -184,7 +189,9 @@ impl Compound<'_> {
             next = le32(bytes, per * 4).unwrap_or(END);
         }
         // One entry each 4 bytes: 4 MiB of table index 512 MiB of file.
-        sectors.truncate((4 << 20) / self.sector as usize);
+        let most = (4 << 20) / self.sector as usize;
+        self.fat_cut = sectors.len() > most || next < END - 2;
+        sectors.truncate(most);
         self.fat = sectors;
         Ok(())
     }
@@ -192,7 +199,12 @@ impl Compound<'_> {
     /// The sector behind sector `n` in its chain.
     fn next(&self, n: u32) -> Parse<u32> {
         let per = self.sector / 4;
-        let Some(table) = self.fat.get((u64::from(n) / per) as usize) else { return Ok(END) };
+        let Some(table) = self.fat.get((u64::from(n) / per) as usize) else {
+            return match self.fat_cut {
+                true => Err(Stop::Limit("more sectors than are read of their table")),
+                false => Ok(END),
+            };
+        };
         let at = (u64::from(n) % per) as usize * 4;
         Ok(le32(self.sector(*table)?, at).unwrap_or(END))
     }

@@ -25,6 +25,8 @@ const NOTE: &str = "http://ns.adobe.com/xmp/note/";
 const MAX_PACKET: u64 = 1024 * 1024;
 /// Longest text of a property.
 const MAX_TEXT: usize = 4096;
+/// Descriptions of the object that are read of a packet; writers make one for each schema.
+const MAX_DESCRIPTIONS: usize = 64;
 
 /// What a packet says.
 #[derive(Default, Debug)]
@@ -106,8 +108,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Packet {
     for description in tree.elements().filter(|e| e.is(RDF, "Description")) {
         // Nested descriptions are structures inside a property, not the object.
         let outer = description.parent();
-        if outer.is_some_and(|p| !p.is(RDF, "RDF")) || objects >= 64 {
+        if outer.is_some_and(|p| !p.is(RDF, "RDF")) {
             continue;
+        }
+        if objects >= MAX_DESCRIPTIONS {
+            packet.limited = true;
+            break;
         }
         objects += 1;
         for (ns, name, value) in description.attributes() {

@@ -8,6 +8,7 @@ use crate::metadata::VideoStream;
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
+use crate::video::elementary::MAX_STREAMS;
 
 /// Codec of a four-letter code, as AVI and Matroska's VFW tracks use them.
 pub(crate) fn fourcc_codec(code: &[u8]) -> &'static str {
@@ -96,7 +97,11 @@ pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
                             frames = le32(b, 16).unwrap_or(0);
                         }
                         (b"IDIT", _) => date(ctx, body)?,
-                        (b"LIST", Some(b"strl")) if streams.len() < 64 => {
+                        (b"LIST", Some(b"strl")) if streams.len() >= MAX_STREAMS => {
+                            super::note_streams(ctx, MAX_STREAMS);
+                            return Ok(false);
+                        }
+                        (b"LIST", Some(b"strl")) => {
                             let mut s = Stream::default();
                             let read = stream(&mut s, body);
                             streams.push(s);

@@ -37,7 +37,12 @@ pub(super) struct Elementary {
 pub(super) struct Multiplex {
     pub(super) streams: BTreeMap<u16, Elementary>,
     pub(super) programs: u32,
+    /// More streams or programs than are kept.
+    pub(super) limited: bool,
 }
+
+/// Streams and programs that are kept. Broadcasts have some forty.
+pub(super) const MAX_STREAMS: usize = 64;
 
 impl Elementary {
     pub(super) fn of(kind: u8) -> Self {
@@ -224,6 +229,9 @@ pub(super) fn write(ctx: &mut Ctx<'_>, p: Multiplex, format: (&str, &str)) {
     ctx.meta.bitrate = codec::bitrate(ctx.src.size(), seconds);
     ctx.meta.stream_count = Some(p.streams.len() as u32);
     ctx.meta.program_count = Some(p.programs).filter(|n| *n > 0);
+    if p.limited {
+        super::note_streams(ctx, MAX_STREAMS);
+    }
     match ctx.meta.video_streams.first().map(|v| (v.width, v.height)) {
         Some((w, h)) => {
             ctx.meta.video_width = w;

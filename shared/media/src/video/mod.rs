@@ -20,6 +20,7 @@ pub(crate) use mp4_entry::ac3_channels;
 
 use crate::ctx::Ctx;
 use crate::detect::Family;
+use crate::extraction::ProblemKind;
 use crate::source::{Parse, Stop};
 
 /// Reads a container of a known family.
@@ -38,4 +39,9 @@ pub(crate) fn read(ctx: &mut Ctx<'_>, family: Family) -> Parse {
         Family::Dv => plain::dv(ctx),
         _ => Err(Stop::Unsupported("this container is not read")),
     }
+}
+
+/// Says that a film has more streams than are kept of one.
+fn note_streams(ctx: &mut Ctx<'_>, kept: usize) {
+    ctx.problem(ProblemKind::Limit, "streams", format!("the first {kept} are kept"));
 }

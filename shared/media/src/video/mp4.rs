@@ -21,6 +21,8 @@ const TAIL_READ: u64 = 256 * 1024;
 const WHOLE_MOOV: u64 = 2 * 1024 * 1024;
 /// Most fragments summed where nothing tells the duration.
 const MAX_FRAGMENTS: usize = 4096;
+/// Tracks kept; films have some twenty.
+const MAX_TRACKS: usize = 256;
 
 /// Reads the movie.
 pub(crate) fn read(ctx: &mut Ctx<'_>) -> Parse {
@@ -125,7 +127,8 @@ impl Movie {
                     self.timescale = scale;
                     self.duration = duration;
                 }
-                b"trak" if self.tracks.len() < 256 => {
+                b"trak" if self.tracks.len() >= MAX_TRACKS => super::note_streams(ctx, MAX_TRACKS),
+                b"trak" => {
                     let mut track = Track::default();
                     let read = track.read(b.body);
                     self.tracks.push(track);

@@ -4,7 +4,7 @@ use crate::bytes::{be16, find};
 use crate::ctx::Ctx;
 use crate::metadata::VideoStream;
 use crate::source::{Parse, Stop};
-use crate::video::elementary::{Elementary, Multiplex, clock, pes, video_stream, write};
+use crate::video::elementary::{Elementary, MAX_STREAMS, Multiplex, clock, pes, video_stream, write};
 
 /// Read at the end for the last clock.
 const TAIL: u64 = 64 * 1024;
@@ -75,9 +75,11 @@ fn packs(all: &mut Multiplex, bytes: &[u8]) {
                 None => continue,
             },
         };
-        if all.streams.len() < 64 || all.streams.contains_key(&number) {
+        if all.streams.len() < MAX_STREAMS || all.streams.contains_key(&number) {
             let stream = all.streams.entry(number).or_insert_with(|| Elementary::of(kind));
             stream.timed(time, body);
+        } else {
+            all.limited = true;
         }
         at += len.max(2);
     }

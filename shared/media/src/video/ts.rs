@@ -1,9 +1,11 @@
 //! MPEG transport streams: tables and first packets in front, clocks at both ends.
 
+use std::collections::btree_map::Entry;
+
 use crate::bytes::be16;
 use crate::ctx::Ctx;
 use crate::source::{Parse, Stop};
-use crate::video::elementary::{Elementary, Multiplex, write};
+use crate::video::elementary::{Elementary, MAX_STREAMS, Multiplex, write};
 
 /// Read at the end for the last clock.
 const TAIL: u64 = 64 * 1024;
@@ -74,8 +76,11 @@ impl Programs {
             if let (Some(program), Some(pid)) = (be16(e, 0), be16(e, 2))
                 && program != 0
                 && !self.maps.contains(&(pid & 0x1fff))
-                && self.maps.len() < 64
             {
+                if self.maps.len() >= MAX_STREAMS {
+                    self.all.limited = true;
+                    break;
+                }
                 self.maps.push(pid & 0x1fff);
                 self.all.programs += 1;
             }
@@ -110,11 +115,13 @@ impl Programs {
                 }
                 rest = tail.get(usize::from(*n)..).unwrap_or_default();
             }
-            if self.all.streams.len() < 64 {
-                self.all
-                    .streams
-                    .entry(pid)
-                    .or_insert_with(|| Elementary::described(kind, language, registration));
+            let room = self.all.streams.len() < MAX_STREAMS;
+            match self.all.streams.entry(pid) {
+                Entry::Vacant(new) if room => {
+                    new.insert(Elementary::described(kind, language, registration));
+                }
+                Entry::Vacant(_) => self.all.limited = true,
+                Entry::Occupied(_) => {}
             }
             at += 5 + len;
         }

@@ -1,6 +1,6 @@
 //! What stands in a file far from its head is read, or the record says that it was not.
 
-use crate::samples::{boxed, segment};
+use crate::samples::{boxed, le, riff, segment};
 use mediadex_media::{Limits, Record};
 
 fn record(bytes: &[u8], name: &str) -> Record {
@@ -372,4 +372,81 @@ fn long_chunks_of_aiff_and_wav_are_said() {
     };
     assert!(says(&record(&wave(b"INFO"), "a.wav"), "LIST"));
     assert!(!says(&record(&wave(b"adtl"), "a.wav"), "LIST"));
+}
+
+#[test]
+fn more_streams_than_are_kept_are_said() {
+    let film = |streams: usize| {
+        let header =
+            riff(b"strh", &[b"vidsXVID".to_vec(), le(&[0, 0, 0, 1, 25, 0, 100, 0, 0, 0, 0, 0])].concat());
+        let list = riff(b"LIST", &[b"strl".to_vec(), header].concat()).repeat(streams);
+        let main = riff(b"avih", &le(&[40_000, 0, 0, 0, 100, 0, 1, 0, 320, 240, 0, 0, 0, 0]));
+        let header = riff(b"LIST", &[b"hdrl".to_vec(), main, list].concat());
+        riff(b"RIFF", &[&b"AVI "[..], &header, &riff(b"LIST", b"movi")].concat())
+    };
+    let tracks = |n: usize| {
+        let header = boxed(b"mvhd", &[0; 100]);
+        let media = boxed(b"mdia", &boxed(b"mdhd", &[0; 24]));
+        let movie = boxed(b"moov", &[header, boxed(b"trak", &media).repeat(n)].concat());
+        [boxed(b"ftyp", b"isom\0\0\0\0isom"), movie].concat()
+    };
+    // Programs, each with a map of its own: 33 fit a packet.
+    let broadcast = |packets: u16| {
+        let mut out = crate::samples::transport(2, &[0, 0, 1, 0xb3, 0x2d, 0x01, 0xe0, 0x13]);
+        for n in 0..packets {
+            let programs: Vec<u8> = (0..33)
+                .flat_map(|i| {
+                    let pid = 0x400 + n * 33 + i;
+                    [0, (n * 33 + i + 2) as u8, 0xe0 | (pid >> 8) as u8, pid as u8]
+                })
+                .collect();
+            let table = [&[0, 0, 0xb0, 5 + 132 + 4][..], &[0, 1, 0xc1, 0, 0], &programs, &[0; 4]].concat();
+            let mut packet = vec![0x47, 0x40, 0, 0x10];
+            packet.extend(table);
+            packet.resize(188, 0xff);
+            out.extend(packet);
+        }
+        out
+    };
+    for (name, few, many, what) in [
+        ("a.avi", film(64), film(65), "streams: the first 64 are kept"),
+        ("a.mp4", tracks(256), tracks(257), "streams: the first 256 are kept"),
+        ("a.ts", broadcast(1), broadcast(2), "streams: the first 64 are kept"),
+    ] {
+        assert!(!says(&record(&few, name), "are kept"), "{name}: {:?}", record(&few, name).reason());
+        assert!(says(&record(&many, name), what), "{name}: {:?}", record(&many, name).reason());
+    }
+}
+
+#[test]
+fn more_descriptions_of_a_packet_than_are_read_are_said() {
+    let packet = |n: usize| {
+        let one = "<rdf:Description rdf:about=''><dc:format>image/jpeg</dc:format></rdf:Description>";
+        let spaces = "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:dc='http://purl.org/dc/elements/1.1/'";
+        let xmp = format!("http://ns.adobe.com/xap/1.0/\0<rdf:RDF {spaces}>{}</rdf:RDF>", one.repeat(n));
+        let jpeg = crate::samples::jpeg();
+        [&jpeg[..2], &segment(0xe1, xmp.as_bytes()), &jpeg[2..]].concat()
+    };
+    assert!(!says(&record(&packet(64), "a.jpg"), "xmp"));
+    assert!(says(&record(&packet(65), "a.jpg"), "xmp: the packet is longer"));
+}
+
+#[test]
+fn a_compound_file_with_more_sectors_than_are_read_says_so() {
+    let mut head = vec![0; 512];
+    head[..8].copy_from_slice(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
+    head[24..34].copy_from_slice(&[0x3e, 0, 3, 0, 0xfe, 0xff, 9, 0, 6, 0]);
+    head[44..48].copy_from_slice(&1u32.to_le_bytes());
+    head[48..52].copy_from_slice(&2u32.to_le_bytes());
+    head[60..64].copy_from_slice(&0xffff_fffeu32.to_le_bytes());
+    // The index of the table is a sector that names itself as the next one.
+    head[68..76].copy_from_slice(&[0, 0, 0, 0, 1, 0, 0, 0]);
+    head[76..512].fill(0xff);
+    head[76..80].copy_from_slice(&1u32.to_le_bytes());
+    let index: Vec<u8> = (0..128u32).flat_map(|i| u32::from(i < 127).to_le_bytes()).collect();
+    // The directory goes on in a sector far behind.
+    let table: Vec<u8> =
+        (0..128u32).flat_map(|i| if i == 2 { 3_000_000u32 } else { 0xffff_ffff }.to_le_bytes()).collect();
+    let found = record(&[head, index, table, vec![0; 512]].concat(), "a.doc");
+    assert!(says(&found, "more sectors than are read"), "{:?}", found.reason());
 }

@@ -307,13 +307,13 @@ fn mkv() -> Vec<u8> {
     [head, ebml(&[0x18, 0x53, 0x80, 0x67], &segment)].concat()
 }
 
-fn riff(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn riff(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut out = [&kind[..], &(body.len() as u32).to_le_bytes(), body].concat();
     out.resize(out.len() + body.len() % 2, 0);
     out
 }
 
-fn le(fields: &[u32]) -> Vec<u8> {
+pub(crate) fn le(fields: &[u32]) -> Vec<u8> {
     fields.iter().flat_map(|f| f.to_le_bytes()).collect()
 }
 
