@@ -133,7 +133,7 @@ pub async fn invoke(
 }
 
 /// The environment that points a function at the endpoints of a local cloud,
-/// as README has it for `cargo lambda watch`.
+/// as docs/functions.md has it for `cargo lambda watch`.
 pub fn environment(
     endpoints: crate::cloud::Endpoints,
     key: &crate::access_key::AccessKey,

@@ -1,6 +1,6 @@
 """The stack of template.yaml, deployed once for all tests, without an account.
 
-Needs the release binaries of the functions where the template wants them,
+Needs the binaries of the functions (profile `functions`) where the template wants them,
 target/lambda/<function>/bootstrap, and AWS SAM's command line.
 Nothing is written outside of pytest's temporary directory.
 """

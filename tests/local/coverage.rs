@@ -166,10 +166,10 @@ fn is_generated(document: &str, begin: &str, end: &str, want: &str) {
 
 /// `MEDIADEX_BLESS=1 cargo test` writes the table again.
 #[test]
-fn the_readme_has_the_catalogue_of_fields() {
+fn the_documentation_has_the_catalogue_of_fields() {
     let want = mediadex_core::query::describe_fields();
     is_generated(
-        "README.md",
+        "docs/queries.md",
         "<!-- fields: generated from the catalogue -->\n",
         "<!-- end of fields -->",
         &want,

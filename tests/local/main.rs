@@ -21,6 +21,7 @@ mod coverage;
 mod crash;
 mod datasets;
 mod deaths;
+mod documentation;
 mod endpoints;
 mod fields;
 mod files;

@@ -73,8 +73,8 @@ enum What {
     /// Each function's binary: its size, its zip's, and the time from the start
     /// of its process to its first answer.
     Functions {
-        /// Where the binaries are: target/release or target/lambda.
-        #[arg(long, value_name = "DIR", default_value = "target/release")]
+        /// Where the binaries are: target/functions or target/lambda.
+        #[arg(long, value_name = "DIR", default_value = "target/functions")]
         dir: PathBuf,
         /// How often each is started.
         #[arg(long, default_value_t = 10)]

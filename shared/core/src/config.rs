@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::Reconcile;
 
-/// Everything that can be set. The README's table lists the variables.
+/// Everything that can be set. docs/configuration.md lists the variables.
 #[derive(Clone)]
 pub struct Config {
     /// Region, for resource names and topics.

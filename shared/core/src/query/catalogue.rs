@@ -274,7 +274,7 @@ impl Entry {
     }
 }
 
-/// The fields of the catalogue as a table of Markdown, for the README.
+/// The fields of the catalogue as a table of Markdown, for docs/queries.md.
 pub fn describe_fields() -> String {
     let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
     for entry in CATALOGUE {

@@ -24,7 +24,7 @@ final class Imm extends Client {
         super(config);
     }
 
-    /** Made as the README says: the scheme beside the endpoint. */
+    /** Made as docs/clients.md says: the scheme apart from the endpoint. */
     static Config config(Cloud cloud) {
         return new Config().setProtocol("http").setEndpoint(cloud.authority());
     }
