@@ -5,12 +5,14 @@
 
 mod environment;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
 use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
 use mediadex_core::operation::{Call, Params, Row};
+use mediadex_core::text::InProcess;
 use mediadex_core::{Config, Context, telemetry};
 use serde_json::{Value, json};
 
@@ -46,9 +48,19 @@ where
     F: Fn(Context, Value, String) -> A + Copy + Send + 'static,
     A: Future<Output = mediadex_core::Result<Value>> + Send + 'static,
 {
+    run_within(name, |ctx| ctx, answer)
+}
+
+/// The same in a context that is completed first: what a function links by it, no
+/// other does.
+fn run_within<F, A>(name: &'static str, complete: fn(Context) -> Context, answer: F) -> Run
+where
+    F: Fn(Context, Value, String) -> A + Copy + Send + 'static,
+    A: Future<Output = mediadex_core::Result<Value>> + Send + 'static,
+{
     Box::pin(async move {
         telemetry::init_json();
-        let ctx = &Context::new(environment::sdk_config(), Config::from_env());
+        let ctx = &complete(Context::new(environment::sdk_config(), Config::from_env()));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let id = event.context.request_id;
             let metered = Metered::new(ctx, name);
@@ -92,7 +104,24 @@ fn encode(answer: impl serde::Serialize) -> mediadex_core::Result<Value> {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_operation(row: &'static Row) -> Run {
-    run(row.name, move |ctx, event, request_id| async move {
+    run_operation_within(row, |ctx| ctx)
+}
+
+/// The same for an operation that reads the text of documents.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub fn run_text_operation(row: &'static Row) -> Run {
+    run_operation_within(row, reading_text)
+}
+
+/// The process reads one document at a time, and nothing else.
+fn reading_text(ctx: Context) -> Context {
+    ctx.with_text_reader(Arc::new(InProcess))
+}
+
+fn run_operation_within(row: &'static Row, complete: fn(Context) -> Context) -> Run {
+    run_within(row.name, complete, move |ctx, event, request_id| async move {
         let params = match event {
             Value::Object(params) => params,
             Value::Null => Params::new(),

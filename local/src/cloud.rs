@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access_key::{AccessKey, KeySource, LoadedKey};
 use crate::scans::Scans;
 use crate::starts::{self, Starts};
+use crate::text::ChildReader;
 use crate::work::LocalDispatch;
 use crate::{api, dynamodb, events, private, replica, sns, work};
 
@@ -66,6 +67,9 @@ pub struct CloudOptions {
     pub post_policy: bool,
     /// Configuration of the operations.
     pub config: Config,
+    /// The program mediadex, whose child processes read the text of documents;
+    /// without one, this process's own.
+    pub program: Option<PathBuf>,
 }
 
 impl Default for CloudOptions {
@@ -80,6 +84,7 @@ impl Default for CloudOptions {
             writable: false,
             post_policy: false,
             config: local_config(),
+            program: None,
         }
     }
 }
@@ -90,6 +95,7 @@ pub fn local_config() -> Config {
     let mut config = Config::from_env();
     config.object_queue_arn = Some(OBJECT_QUEUE.into());
     config.s3_path_style = true;
+    config.function_prefix = None;
     if std::env::var_os("MEDIADEX_GUARD_CONFIRM_SECONDS").is_none() {
         // The file system itself says what is in a folder: asked twice, it is believed.
         config.guard_confirm = Some(300);
@@ -260,7 +266,8 @@ impl Cloud {
         let file = dynamodb::path(&directory);
         let ctx = context(&options, &access_key.key, endpoints, database, &file, Arc::new(dispatch))
             .with_keys(keys)
-            .with_listings(Arc::new(Served(store.clone())));
+            .with_listings(Arc::new(Served(store.clone())))
+            .with_text_reader(Arc::new(ChildReader::new(options.program.clone())));
         state::create_tables(&ctx.db).await.map_err(|error| anyhow::anyhow!(error.internal_text()))?;
         let scans = Scans::new(ctx.clone(), stop.clone());
         let (starts, before) = Starts::begin(&directory)?;

@@ -17,6 +17,7 @@ pub mod load;
 pub mod redrive;
 pub mod runtime_api;
 pub mod table;
+pub mod text;
 pub mod up;
 
 /// The port of the API, unless told otherwise.

@@ -10,7 +10,9 @@ use mediadex::access_key::KeySource;
 use mediadex::client::{Target, read_arguments};
 use mediadex::cloud::{CloudOptions, StateDir, local_config};
 use mediadex::up::UpOptions;
-use mediadex::{DEFAULT_PORT, bench, bindings, cost, folders, inspect, keys, load, redrive, search, up};
+use mediadex::{
+    DEFAULT_PORT, bench, bindings, cost, folders, inspect, keys, load, redrive, search, text, up,
+};
 use mediadex_core::operation::Params;
 use serde_json::Value;
 
@@ -39,7 +41,13 @@ impl Command {
             Self::Keys(keys) => Some(&mut keys.target),
             Self::Redrive(redrive) => Some(&mut redrive.target),
             Self::Resume(resume) => Some(&mut resume.target),
-            Self::Up(_) | Self::Inspect(_) | Self::Cost(_) | Self::Load(_) | Self::Bench(_) => None,
+            Self::Text(_)
+            | Self::ReadText(_)
+            | Self::Up(_)
+            | Self::Inspect(_)
+            | Self::Cost(_)
+            | Self::Load(_)
+            | Self::Bench(_) => None,
         }
     }
 }
@@ -54,6 +62,11 @@ enum Command {
     Find(search::Find),
     /// Print the metadata of files, folders or objects, without an index.
     Inspect(inspect::Inspect),
+    /// Print the text of a document, without an index.
+    Text(text::Text),
+    /// The local cloud's own: reads the text of the document on stdin.
+    #[command(hide = true)]
+    ReadText(text::ReadText),
     /// Make and manage access keys, temporary keys and tokens.
     Keys(Keys),
     /// Try again what could not be read.
@@ -159,6 +172,10 @@ fn main() -> ExitCode {
         };
         target.stands_before(endpoint);
     }
+    // A process with limits of its own, in which nothing else is done.
+    if let Command::ReadText(args) = &cli.command {
+        return ended(text::read_text(args));
+    }
     // Before there are threads, which share it: all files in the state directory
     // are private, also those that libraries create.
     let umask = match &cli.command {
@@ -185,6 +202,8 @@ fn main() -> ExitCode {
             Command::Call(call) => run_call(call).await,
             Command::Find(find) => search::run(find).await,
             Command::Inspect(args) => inspect::run(args).await,
+            Command::Text(args) => text::run(&args),
+            Command::ReadText(args) => text::read_text(&args),
             Command::Keys(args) => run_keys(args).await,
             Command::Redrive(args) => run_redrive(args).await,
             Command::Resume(args) => run_resume(args).await,
@@ -195,13 +214,14 @@ fn main() -> ExitCode {
     });
     // Threads that still read a disk must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(done)
+}
+
+fn ended(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 #[allow(clippy::useless_conversion, reason = "modes have 16 bits on macOS")]
@@ -234,6 +254,7 @@ async fn run_up(args: Up, umask: Option<u32>) -> anyhow::Result<ExitCode> {
         writable: args.writable,
         post_policy: args.post_policy,
         config: local_config(),
+        program: None,
     };
     up::run(UpOptions { folders: args.folders, cloud, json: args.json }).await?;
     Ok(ExitCode::SUCCESS)

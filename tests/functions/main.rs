@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod deaths;
+mod remote;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,6 +80,7 @@ async fn every_function_runs_its_sample_event() {
     for key in ["beach.jpg", "cat.jpg"] {
         lambda.put(&format!("photos/{key}"), key).await;
     }
+    lambda.put("documents/note.txt", "a note").await;
     // In an order in which each finds what it needs.
     for name in [
         "create-project",
@@ -217,6 +219,10 @@ async fn every_function_runs_its_sample_event() {
         assert!(reply["RequestId"].is_string(), "{name}: {reply}");
         ran.push(name);
     }
+
+    let reply = lambda.sample("extract-document-text").await.unwrap();
+    assert_eq!(reply["DocumentText"], json!("a note"), "{reply}");
+    ran.push("extract-document-text");
 
     for name in
         ["delete-file-meta", "batch-delete-file-meta", "delete-binding", "delete-dataset", "delete-project"]

@@ -44,9 +44,16 @@ fn no_binary_is_without_a_row() {
 #[test]
 fn each_operation_is_called_by_a_test_through_the_gateway() {
     let mut tests = String::new();
-    for file in
-        ["datasets.rs", "bindings.rs", "files.rs", "objects.rs", "queries.rs", "support.rs", "keys.rs"]
-    {
+    for file in [
+        "datasets.rs",
+        "bindings.rs",
+        "files.rs",
+        "documents.rs",
+        "objects.rs",
+        "queries.rs",
+        "support.rs",
+        "keys.rs",
+    ] {
         let text = read(Path::new("tests/local").join(file));
         tests.extend(text.chars().filter(|c| !c.is_whitespace()));
     }

@@ -22,6 +22,7 @@ mod crash;
 mod datasets;
 mod deaths;
 mod documentation;
+mod documents;
 mod endpoints;
 mod fields;
 mod files;

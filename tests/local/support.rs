@@ -8,6 +8,9 @@ use mediadex_core::Config;
 use mediadex_core::operation::{Kind, Params, operation};
 use serde_json::{Value, json};
 
+/// The program, whose child processes read the text of documents.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mediadex");
+
 pub(crate) struct Local {
     pub(crate) cloud: Cloud,
     pub(crate) api: Api,
@@ -54,7 +57,7 @@ impl Local {
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = local_config();
         change(&mut config);
-        let options = CloudOptions { config, ..CloudOptions::default() };
+        let options = CloudOptions { config, program: Some(PROGRAM.into()), ..CloudOptions::default() };
         Self::of(Cloud::start(options, &[]).await.unwrap())
     }
 
@@ -71,7 +74,8 @@ impl Local {
 
     /// Options with state in a directory.
     pub(crate) fn options(state: &std::path::Path) -> CloudOptions {
-        CloudOptions { state: StateDir::Path(state.to_owned()), ..CloudOptions::default() }
+        let state = StateDir::Path(state.to_owned());
+        CloudOptions { state, program: Some(PROGRAM.into()), ..CloudOptions::default() }
     }
 
     /// Calls an operation that must succeed.

@@ -43,6 +43,7 @@ fn params(name: &str) -> Value {
         "BatchGetFileMeta" | "BatchDeleteFileMeta" => json!({"URIs": ["oss://bucket/a", "oss://bucket/b"]}),
         "SimpleQuery" => json!({"Query": {"Field": "Size", "Operation": "gt", "Value": "0"}, "Sort": "Size"}),
         "FuzzyQuery" | "SemanticQuery" => json!({"Query": "a"}),
+        "ExtractDocumentText" => json!({"SourceURI": "oss://bucket/a", "SourceType": "txt"}),
         "GetTask" => json!({"TaskType": "IndexFileMeta", "TaskId": "?"}),
         "ListTasks" | "GetProject" | "ListProjects" | "ListDatasets" | "ListBindings" | "ListAccessKeys" => {
             json!({})

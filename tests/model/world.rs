@@ -14,6 +14,7 @@ use mediadex_core::ingest::{
 use mediadex_core::keys::{Keys, SealingKey};
 use mediadex_core::operation::{Call, Params, operation};
 use mediadex_core::simulation::{self, Safeguard};
+use mediadex_core::text::InProcess;
 use mediadex_core::{Code, Config, Context, Error};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -96,7 +97,9 @@ impl World {
         };
         change(&mut config);
         let sealing = SealingKey::parse("a sealing key for the model's worlds").unwrap();
-        let ctx = services.context(config, outbox.clone()).with_keys(Keys::default().sealed_with(sealing));
+        let keys = Keys::default().sealed_with(sealing);
+        let ctx = services.context(config, outbox.clone()).with_keys(keys);
+        let ctx = ctx.with_text_reader(Arc::new(InProcess));
         Self {
             services,
             ctx,

@@ -3,15 +3,22 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::http::HttpClient;
 
 use crate::config::Config;
 use crate::dispatch::Dispatch;
+use crate::error::{Error, Result};
 use crate::keys::Keys;
 use crate::state::Db;
+use crate::text::TextReader;
 use crate::usage::Usage;
+
+/// How long the front door waits for another function.
+const REMOTE_TIME: Duration = Duration::from_secs(57);
 
 /// The SDK configuration of the environment: credentials, region and endpoints
 /// (`AWS_ENDPOINT_URL_S3` and so on) in the ways of every AWS SDK. The SDK is built
@@ -33,6 +40,7 @@ pub struct Context {
     keys: Arc<OnceLock<Keys>>,
     listings: Option<Arc<dyn Listings>>,
     care: Arc<Care>,
+    text_reader: Option<Arc<dyn TextReader>>,
 }
 
 /// How objects are read after the process ended while it read some.
@@ -60,6 +68,7 @@ struct Services {
     sns: OnceLock<aws_sdk_sns::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     sfn: OnceLock<aws_sdk_sfn::Client>,
+    lambda: OnceLock<aws_sdk_lambda::Client>,
     /// Instead of queue and state machine.
     dispatch: Option<Arc<dyn Dispatch>>,
 }
@@ -72,6 +81,7 @@ impl Services {
             sns: OnceLock::new(),
             sqs: OnceLock::new(),
             sfn: OnceLock::new(),
+            lambda: OnceLock::new(),
             dispatch: None,
         }
     }
@@ -114,6 +124,7 @@ impl Context {
             keys: Arc::default(),
             listings: None,
             care: Arc::default(),
+            text_reader: None,
         }
     }
 
@@ -121,6 +132,21 @@ impl Context {
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Self { keys: Arc::new(OnceLock::from(keys)), ..self }
+    }
+
+    /// The same context, which reads the text of documents so.
+    #[must_use]
+    pub fn with_text_reader(self, reader: Arc<dyn TextReader>) -> Self {
+        Self { text_reader: Some(reader), ..self }
+    }
+
+    /// Who reads the text of documents.
+    ///
+    /// # Errors
+    /// `InternalError` in a process that reads none.
+    pub(crate) fn text_reader(&self) -> Result<&dyn TextReader> {
+        let reader = self.text_reader.as_deref();
+        reader.ok_or_else(|| Error::internal("this process reads no text of documents"))
     }
 
     /// The same context, told by the server of the buckets of their listings.
@@ -187,6 +213,16 @@ impl Context {
     /// The state machine of scans.
     pub(crate) fn sfn(&self) -> &aws_sdk_sfn::Client {
         self.services.sfn.get_or_init(|| aws_sdk_sfn::Client::new(&self.services.sdk))
+    }
+
+    /// The functions of operations that the front door has done.
+    pub(crate) fn lambda(&self) -> &aws_sdk_lambda::Client {
+        self.services.lambda.get_or_init(|| {
+            // All attempts together end before the front door's own time is up.
+            let timeouts = TimeoutConfig::builder().operation_timeout(REMOTE_TIME).build();
+            let config = aws_sdk_lambda::config::Builder::from(&self.services.sdk).timeout_config(timeouts);
+            aws_sdk_lambda::Client::from_conf(config.build())
+        })
     }
 
     /// Who takes asynchronous work where there is neither queue nor state machine.

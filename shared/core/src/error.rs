@@ -124,6 +124,20 @@ impl Code {
         }
     }
 
+    /// The code of a text, as a function gives it as the type of its error.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let known = Self::catalogue().into_iter().map(|(code, _)| code).find(|code| code.text() == text);
+        let parameter = |prefix: &str| {
+            let name = text.strip_prefix(prefix)?;
+            let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_alphanumeric());
+            is_name.then(|| name.to_owned())
+        };
+        known
+            .or_else(|| parameter("Missing").map(Self::Missing))
+            .or_else(|| parameter("Invalid").map(Self::Invalid))
+    }
+
     /// The HTTP status. Sources disagree about "not found" (the IMM table says
     /// 400, a running system printed 404) and about "exists already" (400, and
     /// 409 in the twin product); clients key on the code, not on the status.
@@ -481,6 +495,21 @@ mod tests {
             | Code::InternalError => 33,
         };
         assert!(rows.iter().all(|(code, meaning)| known(code) == rows.len() && meaning.ends_with('.')));
+    }
+
+    #[test]
+    fn every_code_is_read_from_its_text() {
+        for (code, _) in Code::catalogue() {
+            let code = match code {
+                Code::Missing(_) => Code::Missing("File".into()),
+                Code::Invalid(_) => Code::Invalid("SourceURI".into()),
+                code => code,
+            };
+            assert_eq!(Code::from_text(&code.text()), Some(code));
+        }
+        for text in ["", "Runtime.ExitError", "Invalid", "Invalid x", "Missinglower"] {
+            assert_eq!(Code::from_text(text), None, "{text}");
+        }
     }
 
     #[test]

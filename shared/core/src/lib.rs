@@ -22,6 +22,7 @@ pub mod query;
 pub mod simulation;
 pub mod state;
 pub mod telemetry;
+pub mod text;
 pub mod usage;
 
 pub use config::Config;

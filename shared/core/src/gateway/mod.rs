@@ -19,6 +19,7 @@ mod native;
 mod openapi;
 mod precheck;
 mod rate;
+mod remote;
 mod rpc_v1;
 mod sdk_hmac;
 mod sign;
@@ -38,7 +39,7 @@ use crate::context::Context;
 use crate::error::{Code, Denial, Error, Result};
 use crate::keys::{AccessKey, KeyKind};
 use crate::model::{Timestamp, request_id};
-use crate::operation::{Call, Params, Row, is_of_imm, operation, text_of};
+use crate::operation::{Call, Mode, Params, Row, is_of_imm, operation, text_of};
 
 /// The API version that is served.
 pub const VERSION: &str = "2020-09-30";
@@ -206,7 +207,14 @@ impl Gateway {
             self.limiter.admit(&self.ctx.db, &format!("PROJECT#{project}"), &whose, limit).await?;
         }
         let call = Call { request_id: id.to_owned(), caller: Some(key.id().to_owned()) };
-        let reply = row.run(&self.ctx, &call, params).await;
+        if let (Mode::Remote, Some(project)) = (row.mode, &project) {
+            // Its function may read no table.
+            self.ctx.db.project(project).await?;
+        }
+        let reply = match (row.mode, &self.ctx.config.function_prefix) {
+            (Mode::Remote, Some(prefix)) => remote::invoke(&self.ctx, prefix, row, &call, params).await,
+            _ => row.run(&self.ctx, &call, params).await,
+        };
         if let ("UpdateProject" | "DeleteProject", Some(project)) = (row.name, project) {
             // Its limit may be another one now.
             self.limiter.forget_project(&project);

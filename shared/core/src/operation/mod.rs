@@ -16,6 +16,7 @@ use crate::gateway::Access;
 mod access_key;
 mod binding;
 mod dataset;
+mod document;
 mod files;
 mod imm;
 mod index;
@@ -78,6 +79,10 @@ pub enum Mode {
     Inline,
     /// It stores a task, sends it on its way and answers with its id.
     Async,
+    /// It answers when it is done, and needs what the front door has no room for:
+    /// that has the operation's own function do it. A project that the call names
+    /// must be there. In the local cloud it runs in the process, as all others do.
+    Remote,
 }
 
 /// The parameters of a call by name, as they came: text from a query string or
@@ -196,6 +201,7 @@ operations! {
     SIMPLE_QUERY: query::SimpleQuery, "simple-query";
     FUZZY_QUERY: query::FuzzyQuery, "fuzzy-query";
     SEMANTIC_QUERY: query::SemanticQuery, "semantic-query";
+    EXTRACT_DOCUMENT_TEXT: document::ExtractDocumentText, "extract-document-text";
     GET_TASK: task::GetTask, "get-task";
     LIST_TASKS: task::ListTasks, "list-tasks";
     CREATE_ACCESS_KEY: access_key::CreateAccessKey, "create-access-key";
