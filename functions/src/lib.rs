@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use mediadex_core::gateway::{Gateway, HttpRequest, HttpResponse};
-use mediadex_core::ingest::{Due, ScanStep, on_object_event, on_schedule, run_step, run_work_event};
+use mediadex_core::ingest::{
+    Due, ScanStep, on_object_event, on_schedule, run_step, run_text_event, run_work_event,
+};
 use mediadex_core::operation::{Call, Params, Row};
 use mediadex_core::text::InProcess;
 use mediadex_core::{Config, Context, telemetry};
@@ -149,6 +151,16 @@ pub fn run_object_events() -> Run {
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
     run("on-work", |ctx, event, _| async move { encode(run_work_event(&ctx, event).await?) })
+}
+
+/// Runs the worker for the texts of documents.
+///
+/// # Errors
+/// When the runtime's API fails.
+pub fn run_text_work() -> Run {
+    run_within("on-text-work", reading_text, |ctx, event, _| async move {
+        encode(run_text_event(&ctx, event).await?)
+    })
 }
 
 /// Runs what is done by the clock. Whatever the event says, it is time.

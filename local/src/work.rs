@@ -16,6 +16,8 @@ use crate::scans::Scans;
 
 /// Index tasks that are done beside each other.
 const BESIDE: usize = 4;
+/// Documents whose text is read beside each other.
+const TEXTS_BESIDE: usize = 2;
 
 /// Sends work down a channel.
 pub(crate) struct LocalDispatch {
@@ -46,6 +48,7 @@ pub(crate) fn run(
 ) {
     tasks.spawn(async move {
         let free = Arc::new(Semaphore::new(BESIDE));
+        let reading = Arc::new(Semaphore::new(TEXTS_BESIDE));
         let mut running = JoinSet::new();
         loop {
             let work = tokio::select! {
@@ -56,6 +59,18 @@ pub(crate) fn run(
             match work {
                 None => break,
                 Some(Work::Scan { run } | Work::TakeUp { run }) => scans.spawn(&run),
+                Some(work @ Work::Text { .. }) => {
+                    let (ctx, reading, stop) = (ctx.clone(), Arc::clone(&reading), stop.clone());
+                    running.spawn(async move {
+                        // What is not read when the process ends, the next scan finds.
+                        let turn = tokio::select! {
+                            () = stop.cancelled() => return,
+                            turn = reading.acquire_owned() => turn,
+                        };
+                        let Ok(_turn) = turn else { return };
+                        read_text(&ctx, &work, &stop).await;
+                    });
+                }
                 Some(Work::IndexTask { project, task_id }) => {
                     let (ctx, free, stop) = (ctx.clone(), Arc::clone(&free), stop.clone());
                     running.spawn(async move {
@@ -85,6 +100,22 @@ pub(crate) fn tick(tasks: &mut JoinSet<()>, ctx: Context, stop: CancellationToke
             }
         }
     });
+}
+
+/// Reads the text of a document, again while the store does not answer.
+async fn read_text(ctx: &Context, work: &Work, stop: &CancellationToken) {
+    for attempt in 1..=4u32 {
+        let read = tokio::select! {
+            () = stop.cancelled() => return,
+            read = ingest::run_text(ctx, work, attempt) => read,
+        };
+        let Err(error) = read else { return };
+        tracing::warn!(?work, attempt, error = %error.internal_text(), "the text of a document was not read");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)) => {}
+        }
+    }
 }
 
 /// Does an index task, again and again while the store does not answer, as a

@@ -54,7 +54,9 @@ def test_every_function_may_do_what_it_does(stack):
         assert all(file.get("Success", True) for file in reply.get("Files", [])), (function, reply)
         return reply
 
-    s3.put_object(Bucket="demo-bucket", Key="documents/note.txt", Body=b"a note")
+    # A bucket that nothing is bound to.
+    s3.create_bucket(Bucket="demo-documents")
+    s3.put_object(Bucket="demo-documents", Key="note.txt", Body=b"a note")
     # In an order in which each finds what it needs.
     for function in ("create-project", "get-project", "update-project", "list-projects", "create-dataset",
                      "get-dataset", "update-dataset", "list-datasets", "create-binding", "list-bindings"):
@@ -71,7 +73,8 @@ def test_every_function_may_do_what_it_does(stack):
     for sample in ("on-object-event", "on-object-event-sqs", "on-object-event-sns", "on-object-event-eventbridge"):
         assert run("on-object-event", event(sample))["batchItemFailures"] == [], sample
     assert run("on-work")["batchItemFailures"] == []
-    assert run("extract-document-text")["DocumentText"] == "a note"
+    assert run("on-text-work")["batchItemFailures"] == []
+    assert run("extract-document-text", SourceURI="oss://demo-documents/note.txt")["DocumentText"] == "a note"
     assert run("on-schedule") == {"scans": 0, "taken_up": 0}
     assert run("rpc-gateway")["statusCode"] == 200
     files = run("batch-get-file-meta", WithFields=[])["Files"]

@@ -80,7 +80,6 @@ async fn every_function_runs_its_sample_event() {
     for key in ["beach.jpg", "cat.jpg"] {
         lambda.put(&format!("photos/{key}"), key).await;
     }
-    lambda.put("documents/note.txt", "a note").await;
     // In an order in which each finds what it needs.
     for name in [
         "create-project",
@@ -220,9 +219,15 @@ async fn every_function_runs_its_sample_event() {
         ran.push(name);
     }
 
+    lambda.put("documents/note.txt", "a note").await;
     let reply = lambda.sample("extract-document-text").await.unwrap();
     assert_eq!(reply["DocumentText"], json!("a note"), "{reply}");
     ran.push("extract-document-text");
+    let reply = lambda.sample("on-text-work").await.unwrap();
+    assert_eq!(reply["batchItemFailures"], json!([]), "a dataset that is gone");
+    let error = lambda.invoke("on-text-work", &json!({"work": "scan", "run": "a"})).await.unwrap_err();
+    assert_eq!(error["errorType"], json!("InvalidArgument"), "{error}");
+    ran.push("on-text-work");
 
     for name in
         ["delete-file-meta", "batch-delete-file-meta", "delete-binding", "delete-dataset", "delete-project"]

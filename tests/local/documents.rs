@@ -131,3 +131,147 @@ fn the_command_prints_the_text_of_a_file() {
         }
     }
 }
+
+/// A dataset whose template keeps texts, bound to a bucket with some documents.
+async fn with_texts(template: &str) -> Local {
+    let local = Local::start().await;
+    local.call("CreateProject", json!({"ProjectName": "p"})).await;
+    let dataset = json!({"ProjectName": "p", "DatasetName": "d", "TemplateId": template});
+    local.call("CreateDataset", dataset).await;
+    local.make_bucket("bucket").await;
+    local.put("bucket", "report.txt", b"The quarterly figures of the marmalade works").await;
+    local.put("bucket", "marmalade.txt", b"nothing of interest").await;
+    local.put("bucket", "page.html", "<p>Zweiter Bericht: B\u{e4}ume".as_bytes()).await;
+    local.put("bucket", "blank.html", b"<html><head></head><body> </body></html>").await;
+    local
+}
+
+impl Local {
+    /// The keys that FuzzyQuery finds, the best first.
+    async fn fuzzy(&self, words: &str) -> Vec<String> {
+        let query = json!({"ProjectName": "p", "DatasetName": "d", "Query": words});
+        let reply = self.call("FuzzyQuery", query).await;
+        let files = reply["Files"].as_array().unwrap();
+        assert!(files.iter().all(|file| file.get("DocumentText").is_none()), "{files:?}");
+        files.iter().map(|file| file["Filename"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn until_found(&self, words: &str, want: &[&str]) {
+        self.until(&format!("{words} finds {want:?}"), || async {
+            (self.fuzzy(words).await == want).then_some(())
+        })
+        .await;
+    }
+
+    /// How many parts of texts are kept.
+    async fn texts(&self) -> usize {
+        let (at, key) = (self.cloud.endpoints.dynamodb, &self.cloud.access_key.key);
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+            .credentials_provider(aws_credential_types::Credentials::new(
+                &key.id,
+                &key.secret,
+                None,
+                None,
+                "test",
+            ))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(format!("http://{at}"))
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let mut items =
+            client.scan().table_name(&self.cloud.ctx.config.files_table).into_paginator().items().send();
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            count += usize::from(item.unwrap()["PK"].as_s().unwrap().starts_with("T#"));
+        }
+        count
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_documents_are_found_after_names() {
+    let local = with_texts("Official:DocumentManagement").await;
+    local.bind("p", "d", "bucket").await;
+    local.until_found("marmalade", &["marmalade.txt", "report.txt"]).await;
+    local.until_found("baume bericht", &["page.html"]).await;
+    local.until_found("figures quart", &["report.txt"]).await;
+    assert_eq!(local.fuzzy("quarterly interest").await, [""; 0]);
+    assert_eq!(local.texts().await, 3);
+    let file = json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bucket/blank.html"});
+    local
+        .until("the blank document is read", || async {
+            let reply = local.call("GetFileMeta", file.clone()).await;
+            let said = &reply["Files"][0]["Reason"];
+            said.as_str().is_some_and(|reason| reason.starts_with("text: there is no text")).then_some(())
+        })
+        .await;
+    // Another content has another text, and the one before goes.
+    local.put("bucket", "report.txt", b"A letter about plums").await;
+    local.until_found("plums", &["report.txt"]).await;
+    assert_eq!(local.fuzzy("marmalade").await, ["marmalade.txt"]);
+    assert_eq!(local.texts().await, 3);
+    // What goes by hand, by storage and with its dataset takes its text along.
+    local
+        .call(
+            "DeleteFileMeta",
+            json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bucket/report.txt"}),
+        )
+        .await;
+    assert_eq!(local.texts().await, 2);
+    local.delete("bucket", "page.html").await;
+    local.until("its text is gone", || async { (local.texts().await == 1).then_some(()) }).await;
+    assert_eq!(local.fuzzy("plums").await, [""; 0]);
+    local.cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_text_is_kept_in_parts_and_its_end_is_said() {
+    let local = with_texts("Official:DocumentManagement").await;
+    // What does not get smaller: words without end.
+    let mut seed = 1u64;
+    let mut words = String::new();
+    while words.len() < 2_100_000 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        words.push_str(&format!("{:x} ", seed >> 8));
+    }
+    words.insert_str(1_900_000, " behind ");
+    words.push_str("beyond");
+    local.put("bucket", "long.txt", words.as_bytes()).await;
+    local.bind("p", "d", "bucket").await;
+    let file = json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bucket/long.txt"});
+    let file = local
+        .until("the text is read", || async {
+            let reply = local.call("GetFileMeta", file.clone()).await;
+            (reply["Files"][0]["ObjectStatus"] == json!("Partial")).then(|| reply["Files"][0].clone())
+        })
+        .await;
+    assert!(file["Reason"].as_str().unwrap().starts_with("text: "), "{file}");
+    assert_eq!(local.fuzzy("behind").await, ["long.txt"]);
+    assert_eq!(local.fuzzy("beyond").await, [""; 0]);
+    assert!(local.texts().await > 4, "{}", local.texts().await);
+    local.cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_kept_only_where_the_template_asks_and_then_by_the_next_scan() {
+    let local = with_texts("").await;
+    local.bind("p", "d", "bucket").await;
+    assert_eq!(local.fuzzy("quarterly").await, [""; 0]);
+    assert_eq!(local.texts().await, 0);
+    let template =
+        json!({"ProjectName": "p", "DatasetName": "d", "TemplateId": "Official:DocumentManagement"});
+    local.call("UpdateDataset", template).await;
+    let gets = local.cloud.ctx.usage.read().s3_gets;
+    let binding = json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bucket"});
+    local.call("StopBinding", binding.clone()).await;
+    local.call("ResumeBinding", binding).await;
+    local.until_scanned("p", "d", "bucket").await;
+    local.until_found("quarterly", &["report.txt"]).await;
+    local.until_found("bericht", &["page.html"]).await;
+    // The documents were read for their texts, and nothing else was.
+    local.until("all are read", || async { (local.texts().await == 3).then_some(()) }).await;
+    assert!(local.cloud.ctx.usage.read().s3_gets <= gets + 4);
+    local.cloud.shutdown().await;
+}

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use dynoxide::Database;
 use mediadex_core::dispatch::{Dispatch, Work};
 use mediadex_core::ingest::{
-    Due, ScanStep, StepReply, on_object_event, on_schedule, run_index_task, run_step,
+    Due, ScanStep, StepReply, on_object_event, on_schedule, run_index_task, run_step, run_text,
 };
 use mediadex_core::keys::{Keys, SealingKey};
 use mediadex_core::operation::{Call, Params, operation};
@@ -165,9 +165,27 @@ impl World {
                 match &work {
                     Work::Scan { run } | Work::TakeUp { run } => self.drive(run),
                     Work::IndexTask { project, task_id } => self.index(project, task_id),
+                    Work::Text { .. } => self.read_text(&work),
                 }
             }
         }
+    }
+
+    /// Reads a text as the queue has it read: again after each death, and no more after
+    /// the last delivery.
+    fn read_text(&mut self, work: &Work) {
+        let deaths: Vec<_> = (0..MAX_RECEIVES).map(|_| self.death()).collect();
+        let (ctx, work) = (self.ctx.clone(), work.clone());
+        self.working.push(tokio::spawn(async move {
+            for (delivery, death) in (1..).zip(deaths) {
+                let (ctx, work) = (ctx.clone(), work.clone());
+                let read = async move { run_text(&ctx, &work, delivery).await };
+                if let Some(Ok(())) = mortal(read, death).await {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(VISIBILITY)).await;
+            }
+        }));
     }
 
     fn index(&mut self, project: &str, task_id: &str) {

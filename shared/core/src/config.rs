@@ -33,6 +33,8 @@ pub struct Config {
     pub object_queue_arn: Option<String>,
     /// URL of the queue of asynchronous index tasks.
     pub task_queue_url: Option<String>,
+    /// URL of the queue of documents whose text is to be read.
+    pub text_queue_url: Option<String>,
     /// What stands before the names of functions that the front door calls (see
     /// [`Mode::Remote`](crate::operation::Mode::Remote)); without it their
     /// operations run in the process.
@@ -110,6 +112,7 @@ impl Default for Config {
             queries_per_second: crate::model::Limits::QUERIES_PER_SECOND,
             object_queue_arn: None,
             task_queue_url: None,
+            text_queue_url: None,
             function_prefix: None,
             scan_state_machine_arn: None,
             access_keys_secret: None,
@@ -176,6 +179,7 @@ impl Config {
                 .clamp(0, crate::model::Limits::QUERIES_PER_SECOND_MAX),
             object_queue_arn: text("MEDIADEX_OBJECT_QUEUE_ARN"),
             task_queue_url: text("MEDIADEX_TASK_QUEUE_URL"),
+            text_queue_url: text("MEDIADEX_TEXT_QUEUE_URL"),
             function_prefix: text("MEDIADEX_FUNCTION_PREFIX"),
             scan_state_machine_arn: text("MEDIADEX_SCAN_STATE_MACHINE_ARN"),
             access_keys_secret: text("MEDIADEX_ACCESS_KEYS_SECRET"),

@@ -24,6 +24,17 @@ pub enum Work {
         /// The task.
         task_id: String,
     },
+    /// Read the text of a document whose row says that this is to be done.
+    Text {
+        /// The project.
+        project: String,
+        /// The dataset.
+        dataset: String,
+        /// The dataset's id: another one may have its name when this is done.
+        dataset_id: String,
+        /// The document: `oss://bucket/key`.
+        uri: String,
+    },
     /// Drive a scan run (full scan, clean-up of a binding, purge of a dataset) to its end.
     Scan {
         /// The run.
@@ -61,6 +72,21 @@ pub async fn send_index_task(ctx: &Context, project: &str, task_id: &str) -> Res
         by_hand(&work);
         return Ok(());
     };
+    let body = serde_json::to_string(&work).map_err(Error::internal)?;
+    let sent = ctx.sqs().send_message().queue_url(queue).message_body(body).send().await;
+    sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))
+}
+
+/// Has the text of a document read.
+///
+/// # Errors
+/// When nothing was sent.
+pub async fn send_text(ctx: &Context, work: Work) -> Result<()> {
+    if let Some(dispatch) = ctx.dispatch() {
+        return dispatch.send(work).await;
+    }
+    // Nobody else knows a way to it: scans say so once for each document.
+    let Some(queue) = &ctx.config.text_queue_url else { return Ok(()) };
     let body = serde_json::to_string(&work).map_err(Error::internal)?;
     let sent = ctx.sqs().send_message().queue_url(queue).message_body(body).send().await;
     sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))

@@ -17,6 +17,9 @@ pub struct Hint {
     /// Something beside the content may have changed (tags, storage class,
     /// access): it is read again although the content is the same.
     pub attributes: bool,
+    /// A scan has found the object as its row describes it, but for its text, which
+    /// is still to be read.
+    pub text: bool,
     /// The key is the less likely reading of an event's key: where there is
     /// neither such an object nor its row, nothing is written.
     pub is_guess: bool,
@@ -51,6 +54,7 @@ impl Hint {
             uri,
             seq: None,
             attributes: false,
+            text: false,
             is_guess: false,
             manual: None,
             seen: None,

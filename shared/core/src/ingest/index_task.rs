@@ -51,9 +51,9 @@ async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
 async fn run_work(ctx: &Context, work: Work, careful: bool) -> Result<()> {
     match work {
         Work::IndexTask { project, task_id } => index(ctx, &project, &task_id, careful).await,
-        Work::Scan { .. } | Work::TakeUp { .. } => {
-            Err(Error::invalid_argument("this function does index tasks; scans are the function scan's work"))
-        }
+        Work::Scan { .. } | Work::TakeUp { .. } | Work::Text { .. } => Err(Error::invalid_argument(
+            "this function does index tasks; scans and texts are the work of scan and on-text-work",
+        )),
     }
 }
 

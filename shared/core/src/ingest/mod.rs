@@ -15,6 +15,7 @@ mod reconcile;
 mod scan;
 mod schedule;
 mod split;
+mod text;
 
 pub(crate) use estimate::log_estimate;
 pub use events::{BatchReply, on_object_event};
@@ -24,3 +25,4 @@ pub use object::{Facts, Fetched, describe, fetch};
 pub use reconcile::{Target, reconcile};
 pub use scan::{ScanStep, SegmentRef, StepReply, run_step};
 pub use schedule::{Due, ScheduleReply, on_schedule};
+pub use text::{run_text, run_text_event};

@@ -21,6 +21,7 @@ use super::attributes::replace;
 use super::careful;
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, describe, fetch, fetch_again, is_marker, read_attributes};
+use super::text;
 use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{
@@ -41,6 +42,10 @@ const COMMIT_ROWS: usize = 99;
 /// The dataset that hints are processed for.
 #[derive(Debug, Clone)]
 pub struct Target {
+    /// The dataset's project.
+    pub project: String,
+    /// The dataset's name.
+    pub dataset: String,
     /// The dataset's id.
     pub dataset_id: String,
     /// Its partitions.
@@ -56,6 +61,8 @@ impl Target {
     pub fn new(dataset: &Dataset, project_template: &str) -> Self {
         let id = if dataset.template_id.is_empty() { project_template } else { &dataset.template_id };
         Self {
+            project: dataset.project.clone(),
+            dataset: dataset.name.clone(),
             dataset_id: dataset.id.clone(),
             partitions: dataset.partitions,
             shards: dataset.shards,
@@ -64,6 +71,7 @@ impl Target {
                 features: mediadex_media::Features::all(),
                 lacking: &[],
                 tags_by_scan: false,
+                text: false,
             }),
         }
     }
@@ -156,6 +164,7 @@ fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
                     first.attributes |= hint.attributes;
                     first.avoid = first.avoid.take().or(hint.avoid);
                     first.is_guess &= hint.is_guess;
+                    first.text &= hint.text;
                 }
             }
         }
@@ -254,9 +263,12 @@ async fn write(
     let changes: Vec<Change> = writes.iter().map(|(_, _, change, _)| change.clone()).collect();
     let committed = commit(&ctx.db, &target.dataset_id, target.shards, &changes).await;
     ctx.usage.settled(committed.iter().filter(|outcome| matches!(outcome, Committed::Written)).count());
-    for ((index, hint, _, then), committed) in writes.into_iter().zip(committed) {
+    for ((index, hint, change, then), committed) in writes.into_iter().zip(committed) {
         match committed {
-            Committed::Written => set(outcomes, index, then),
+            Committed::Written => {
+                text::send(ctx, target, &change.new).await;
+                set(outcomes, index, then);
+            }
             Committed::Conflict => again.push((index, hint)),
             Committed::NoRoom => set(outcomes, index, Outcome::LimitExceeded),
             Committed::Gone => set(outcomes, index, Outcome::DatasetGone),
@@ -315,6 +327,9 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
         Ok(Some(facts)) => return avoid(target, hint, row, facts),
         Ok(None) => {}
     }
+    if let (true, Some(row)) = (hint.text, &row) {
+        return text_alone(ctx, target, row).await;
+    }
     // A manual call has the object read again; so has a row that failed before.
     let known = row
         .as_ref()
@@ -343,7 +358,9 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
         Fetched::Read { facts, record } => {
             let mut new = next_row(target, hint, row.as_ref(), now);
             new.failed_attempts = None;
-            store(&mut new, hint, describe(*facts, record.as_deref()), row, Outcome::Indexed)
+            let described = describe(*facts, record.as_deref());
+            new.text = text::mark_of(target, &described.1);
+            store(&mut new, hint, described, row, Outcome::Indexed)
         }
         Fetched::Refused { facts, why } => unreadable(
             target,
@@ -367,6 +384,24 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
             unreadable(target, hint, row, now, None, &why, Outcome::GivenUp(why.clone()))
         }
     }
+}
+
+/// The row describes the object, and says nothing of its text, or that this is still to
+/// be read: what was sent to have it read may be lost.
+async fn text_alone(ctx: &Context, target: &Target, row: &Row) -> Decision {
+    if row.text.is_some() {
+        text::send(ctx, target, row).await;
+        return Decision::Settled(Outcome::Unchanged);
+    }
+    let mut new = row.clone();
+    match row.metadata(&Needs::All) {
+        Ok(fields) => new.text = text::mark_of(target, &fields),
+        Err(error) => return Decision::Settled(Outcome::Failed(error)),
+    }
+    if row.status != Status::Live || new.text.is_none() {
+        return Decision::Settled(Outcome::Unchanged);
+    }
+    Decision::Write { change: Box::new(Change { old: Some(row.clone()), new }), then: Outcome::Unchanged }
 }
 
 /// An object that is not read, because that ends the process. A row that says so of
@@ -432,6 +467,7 @@ fn other_attributes(
     let mut fields = old.clone();
     replace(&mut fields, facts);
     let mut new = next_row(target, hint, Some(&row), now);
+    new.text = row.text;
     if fields == old {
         if !hint.attributes {
             return Decision::Settled(Outcome::Unchanged);

@@ -369,6 +369,13 @@ async fn compare(
         }
         match new.remove(uri.key.as_str()) {
             Some(listed) => match compare_listed(&row, listed) {
+                Compared::Same if super::text::lacks_text(target, &row) => {
+                    difference.hints.push(Hint {
+                        listed: Some(listed.clone()),
+                        text: true,
+                        ..Hint::new(uri)
+                    });
+                }
                 Compared::Same if with_tags => same.push(row),
                 Compared::Same => {}
                 compared => difference.hints.push(Hint {

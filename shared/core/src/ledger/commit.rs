@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
 use super::row::{Row, Status};
+use super::text::remove_texts;
 use crate::error::{Error, Result};
 use crate::simulation::{Safeguard, is_off};
 use crate::state::{Cancel, CounterDelta, Db, Room, TransactError};
@@ -74,7 +75,7 @@ impl Change {
     }
 }
 
-/// Writes changes, each with its counters, and says of each what became of it,
+/// Writes changes, each with its counters, removes the texts that rows had before, and says of each what became of it,
 /// in their order. Changes must be of different rows.
 pub async fn commit(db: &Db, dataset_id: &str, shards: u32, changes: &[Change]) -> Vec<Committed> {
     let mut outcomes: Vec<Option<Committed>> = changes.iter().map(|_| None).collect();
@@ -102,6 +103,11 @@ pub async fn commit(db: &Db, dataset_id: &str, shards: u32, changes: &[Change]) 
             batches.push(first);
         }
     }
+    let written = changes.iter().zip(&outcomes).filter_map(|(change, outcome)| match outcome {
+        Some(Committed::Written) => Some((change.old.as_ref()?, &change.new)),
+        _ => None,
+    });
+    remove_texts(db, written).await;
     outcomes
         .into_iter()
         .map(|outcome| {

@@ -19,13 +19,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::row::{Origin, Row, STANDARD, Source, Status, UserFields};
+use super::row::{Origin, Row, STANDARD, Source, Status, TextMark, UserFields};
 use crate::error::{Error, Result};
 
 type Item = HashMap<String, AttributeValue>;
 
 /// Status, origin, created, updated (after created), source, sequencer, failed
-/// attempts, storage class (empty: `STANDARD`). New members go to the end: heads
+/// attempts, storage class (empty: `STANDARD`), what is kept of its text (left out
+/// where nothing is said of it). New members go to the end: heads
 /// of older versions have fewer, and those of newer ones have more, which are
 /// skipped, so that two versions work while functions are replaced.
 #[derive(Debug, Serialize)]
@@ -38,6 +39,7 @@ struct Head(
     Option<String>,
     Option<u32>,
     Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")] Option<TextMark>,
 );
 
 impl<'de> Deserialize<'de> for Head {
@@ -64,6 +66,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
             seq.next_element()?.ok_or_else(|| short(3))?,
             seq.next_element()?.ok_or_else(|| short(4))?,
             seq.next_element()?.ok_or_else(|| short(5))?,
+            seq.next_element()?.flatten(),
             seq.next_element()?.flatten(),
             seq.next_element()?.flatten(),
         );
@@ -95,6 +98,7 @@ impl Row {
                 STANDARD => String::new(),
                 class => class.to_owned(),
             }),
+            self.text,
         );
         let head = serde_json::to_string(&head).map_err(Error::internal)?;
         let mut item = Item::from([
@@ -144,7 +148,7 @@ impl Row {
             }
         }
         let missing = |name: &str| Error::internal(format!("a row has no {name}"));
-        let Head(status, origin, created, updated, source, seq, failed_attempts, class) =
+        let Head(status, origin, created, updated, source, seq, failed_attempts, class, text) =
             parts.head.ok_or_else(|| missing("h"))?;
         let class = class.map(|class| if class.is_empty() { STANDARD.to_owned() } else { class });
         Ok(Self {
@@ -168,6 +172,7 @@ impl Row {
             created,
             updated: created.saturating_add(updated),
             failed_attempts,
+            text,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::row::{Row, RowKey, partition_key};
+use super::text::partition_of;
 use crate::error::{Error, Result};
 use crate::model::ObjectUri;
 use crate::state::Db;
@@ -130,9 +131,10 @@ pub async fn range_partition(
     read.await.map_err(Error::internal)?
 }
 
-/// Deletes rows of one partition without counting: only for a dataset that is
-/// gone. Gives how many.
+/// Deletes rows of one partition without counting, and the texts of their objects:
+/// only for a dataset that is gone. Gives how many rows.
 pub async fn purge_partition(db: &Db, dataset_id: &str, partition: u32) -> Result<u64> {
+    db.purge_file_items(&partition_of(&partition_key(dataset_id, partition))).await?;
     let mut purged = 0;
     let mut start = None;
     loop {

@@ -82,6 +82,20 @@ impl RowKey {
     }
 }
 
+/// What is kept of the text of a document, of a dataset whose template asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextMark {
+    /// It is still to be read.
+    #[serde(rename = "p")]
+    Pending,
+    /// There is none: the object is no document with a text, or gave none.
+    #[serde(rename = "n")]
+    Absent,
+    /// It is kept in so many items (see `ledger/text.rs`).
+    #[serde(rename = "t")]
+    Kept(u32),
+}
+
 /// What object storage said of the version that a row describes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -252,6 +266,8 @@ pub struct Row {
     pub user: UserFields,
     /// The extracted record, packed; see [`Row::metadata`].
     pub(super) meta: Option<Vec<u8>>,
+    /// What is kept of its text; `None`: nobody has looked yet, or is to look.
+    pub text: Option<TextMark>,
     /// When the row was made, in nanoseconds since the epoch.
     pub created: i64,
     /// When it was changed last, in nanoseconds since the epoch.
@@ -278,6 +294,7 @@ impl Row {
             origin,
             user: UserFields::default(),
             meta: None,
+            text: None,
             created: now,
             updated: now,
             failed_attempts: None,

@@ -15,6 +15,9 @@ pub struct Template {
     /// Whether scans for differences read the tags of objects that have not
     /// changed: one request for each. Other templates learn of tags by events.
     pub tags_by_scan: bool,
+    /// Whether the text of documents is kept, to be found by FuzzyQuery: the
+    /// operator `ExtractDocumentText`.
+    pub text: bool,
 }
 
 impl Template {
@@ -24,7 +27,6 @@ impl Template {
     pub fn lacking_for(&self, media_type: &str, has_place: bool) -> Vec<&'static str> {
         let applies = |operator: &str| match (self.features.mime, operator) {
             (false, _) => true,
-            (true, "ExtractDocumentText") => media_type == "document",
             (true, _) => media_type == "image",
         };
         let mut lacking: Vec<&'static str> = self.lacking.iter().copied().filter(|op| applies(op)).collect();
@@ -39,7 +41,7 @@ const ALL: Features = Features::all();
 const NONE: Features = Features::none();
 
 const fn template(features: Features, lacking: &'static [&'static str]) -> Template {
-    Template { features, lacking, tags_by_scan: false }
+    Template { features, lacking, tags_by_scan: false, text: false }
 }
 
 /// The official templates. An empty id and `DefaultId` run everything there
@@ -61,11 +63,11 @@ pub const TEMPLATES: &[(&str, Template)] = &[
     ("Official:FaceManagement", template(NONE, &["FaceDetection"])),
     (
         "Official:DocumentManagement",
-        template(Features { mime: true, document: true, ..NONE }, &["ExtractDocumentText"]),
+        Template { text: true, ..template(Features { mime: true, document: true, ..NONE }, &[]) },
     ),
     (
         "Official:AllFunction",
-        template(ALL, &["FaceDetection", "LabelClassification", "ImageScoring", "ExtractDocumentText"]),
+        Template { text: true, ..template(ALL, &["FaceDetection", "LabelClassification", "ImageScoring"]) },
     ),
     (
         "Official:CognitionImageManagement",
@@ -92,6 +94,9 @@ mod tests {
         assert!(template_of("Official:OSSBasicMeta").is_some_and(|t| !t.features.reads_object()));
         assert!(template_of("Official:ImageManagement").is_some_and(|t| t.lacking.len() == 3));
         assert!(template_of("Official:Nonsense").is_none());
+        let with_text: Vec<&str> =
+            TEMPLATES.iter().filter(|(_, template)| template.text).map(|(name, _)| *name).collect();
+        assert_eq!(with_text, ["Official:DocumentManagement", "Official:AllFunction"]);
     }
 
     #[test]
@@ -99,8 +104,9 @@ mod tests {
         let table = [
             ("Official:ImageManagement", "image", 3),
             ("Official:ImageManagement", "video", 0),
-            ("Official:DocumentManagement", "document", 1),
-            ("Official:DocumentManagement", "image", 0),
+            ("Official:DocumentManagement", "document", 0),
+            ("Official:AllFunction", "document", 0),
+            ("Official:AllFunction", "image", 3),
             ("Official:FaceManagement", "other", 1),
             ("", "image", 0),
         ];

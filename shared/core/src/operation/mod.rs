@@ -215,7 +215,8 @@ operations! {
 
 /// Functions that are not operations of the API: the gateway, the workers, the
 /// clock's and the steps of the state machine.
-pub const WORKERS: &[&str] = &["rpc-gateway", "on-object-event", "on-schedule", "on-work", "scan"];
+pub const WORKERS: &[&str] =
+    &["rpc-gateway", "on-object-event", "on-schedule", "on-text-work", "on-work", "scan"];
 
 /// The row of an operation, by its name.
 pub fn operation(name: &str) -> Option<&'static Row> {

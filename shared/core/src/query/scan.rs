@@ -8,6 +8,7 @@
 //! match.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,11 +22,14 @@ use super::evaluate::matches;
 use super::needs::Needs;
 use super::order::SortSpec;
 use super::plan::Plan;
+use super::text::DOCUMENT_TEXT;
 use super::token::Cursor;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::file::FileView;
-use crate::ledger::{Columns, Range, Row, RowKey, Status, range_partition, read_rows};
+use crate::ledger::{
+    Columns, KeptText, Range, Row, RowKey, Status, TextMark, range_partition, read_rows, read_texts,
+};
 use crate::model::ObjectUri;
 
 /// Partitions that are read beside each other.
@@ -130,7 +134,7 @@ impl Engine for ScanEngine {
         let mut found = match Access::of(search.plan) {
             Access::Keys(uris) => {
                 let rows = read_rows(&ctx.db, &dataset.id, dataset.partitions, &uris).await?;
-                evaluate(&job, rows.into_values().collect())?
+                evaluate_all(ctx, &job, rows.into_values().collect()).await?
             }
             Access::Paths(low, high) => {
                 let (low, high) = RowKey::path_range(&low, &high);
@@ -273,9 +277,7 @@ impl Reading<'_> {
     }
 
     async fn evaluate(&self, rows: Vec<Row>) -> Result<Found> {
-        let job = Arc::clone(self.job);
-        // Decompressing and parsing a page of rows takes milliseconds.
-        tokio::task::spawn_blocking(move || evaluate(&job, rows)).await.map_err(Error::internal)?
+        evaluate_all(self.ctx, self.job, rows).await
     }
 
     /// Refuses to read through a dataset that is too large for it.
@@ -295,7 +297,41 @@ impl Reading<'_> {
     }
 }
 
-fn evaluate(job: &Job, rows: Vec<Row>) -> Result<Found> {
+/// Parts of texts that are held at once, for each partition that is read.
+const TEXT_PARTS: u32 = 50;
+
+/// Evaluates rows, with their texts where the query looks at these: so many at a time
+/// that memory stays flat.
+async fn evaluate_all(ctx: &Context, job: &Arc<Job>, mut rows: Vec<Row>) -> Result<Found> {
+    let with_texts = job.needs.wants(DOCUMENT_TEXT);
+    let mut found: Option<Found> = None;
+    loop {
+        let mut parts = 0;
+        let many = rows.iter().position(|row| {
+            parts += match row.text {
+                Some(TextMark::Kept(count)) if with_texts => count,
+                _ => 0,
+            };
+            parts > TEXT_PARTS
+        });
+        let rest = many.map(|at| rows.split_off(at.max(1))).unwrap_or_default();
+        let texts = if parts > 0 { read_texts(&ctx.db, &rows).await? } else { HashMap::new() };
+        let shared = Arc::clone(job);
+        // Decompressing and parsing a page of rows takes milliseconds.
+        let some = tokio::task::spawn_blocking(move || evaluate(&shared, rows, &texts));
+        let some = some.await.map_err(Error::internal)??;
+        match &mut found {
+            Some(found) => found.merge(job, some)?,
+            None => found = Some(some),
+        }
+        if rest.is_empty() {
+            return Ok(found.unwrap_or_else(|| Found::new(job)));
+        }
+        rows = rest;
+    }
+}
+
+fn evaluate(job: &Job, rows: Vec<Row>, texts: &HashMap<String, KeptText>) -> Result<Found> {
     let mut found = Found::new(job);
     // Every file, by URI: nothing of it needs to be looked at.
     let needs_document = job.plan != Plan::All || !job.sort.is_by_uri() || !job.aggregations.is_empty();
@@ -305,7 +341,10 @@ fn evaluate(job: &Job, rows: Vec<Row>) -> Result<Found> {
         }
         let uri = row.uri().to_string();
         let key = if needs_document {
-            let document = job.view.document(&row, &job.needs)?;
+            let mut document = job.view.document(&row, &job.needs)?;
+            if let Some(text) = texts.get(&row.sk) {
+                document.insert(DOCUMENT_TEXT.to_owned(), text.unpack()?.into());
+            }
             if !matches(&job.plan, &document) {
                 continue;
             }

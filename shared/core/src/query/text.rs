@@ -33,7 +33,11 @@ pub(crate) const TEXT_FIELDS: &[(&str, f64)] = &[
     ("Filename", 1.5),
     ("Description", 1.0),
     ("URI", 0.5),
+    (DOCUMENT_TEXT, 0.3),
 ];
+
+/// What the text of a document is called here. It is no field: replies do not show it.
+pub(crate) const DOCUMENT_TEXT: &str = "DocumentText";
 
 /// The fields that a place is looked for in.
 pub(crate) const PLACE_FIELDS: &[(&str, f64)] = &[

@@ -439,6 +439,38 @@ impl Db {
         Ok(items)
     }
 
+    /// Writes an item of the files table that is no row.
+    pub(crate) async fn put_file_item(&self, item: Item) -> Result<()> {
+        let put = self.client.put_item().table_name(self.files_table()).set_item(Some(item));
+        let reply = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        self.usage.writes(&reply.map_err(store_error)?.consumed_capacity);
+        Ok(())
+    }
+
+    /// Deletes all items of a partition of the files table that holds no rows.
+    pub(crate) async fn purge_file_items(&self, pk: &str) -> Result<()> {
+        loop {
+            let reply = self
+                .client
+                .query()
+                .table_name(self.files_table())
+                .key_condition_expression("PK = :pk")
+                .expression_attribute_values(":pk", s(pk))
+                .projection_expression("PK, SK")
+                .limit(1000)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(store_error)?;
+            self.usage.reads(&reply.consumed_capacity);
+            let items = reply.items.unwrap_or_default();
+            if items.is_empty() && reply.last_evaluated_key.is_none() {
+                return Ok(());
+            }
+            self.delete_batch(self.files_table(), items).await?;
+        }
+    }
+
     /// Deletes items by key, in batches, without a condition.
     pub(crate) async fn delete_batch(&self, table: &str, keys: Vec<Item>) -> Result<()> {
         for chunk in keys.chunks(25) {

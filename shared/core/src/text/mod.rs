@@ -9,7 +9,7 @@ mod object;
 mod reader;
 
 pub use object::content_type_of;
-pub(crate) use object::read_document;
+pub(crate) use object::{read_document, read_object};
 pub use reader::{DocumentText, InProcess, TextFailure, TextReader, read_here};
 
 /// Bytes of the largest document that is read (IMM: 200 MB).

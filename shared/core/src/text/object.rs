@@ -9,8 +9,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::ObjectUri;
 
 /// A document as it is stored.
-struct Stored {
-    content: Vec<u8>,
+pub(crate) struct Stored {
+    pub(crate) content: Vec<u8>,
     content_type: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn read_document(
         None => None,
     };
     let reader = ctx.text_reader()?;
-    let stored = get(ctx, uri).await?;
+    let stored = read_object(ctx, uri, None).await?;
     let content_type = match asked {
         Some(content_type) => content_type.to_owned(),
         None => content_type_of(&uri.key, &stored.content, stored.content_type.as_deref()),
@@ -68,9 +68,13 @@ pub fn content_type_of(name: &str, content: &[u8], stored_as: Option<&str>) -> S
     by_name.or(stored_as).unwrap_or("application/octet-stream").to_owned()
 }
 
-/// The whole object.
-async fn get(ctx: &Context, uri: &ObjectUri) -> Result<Stored> {
-    let reply = ctx.s3().get_object().bucket(&uri.bucket).key(&uri.key).send().await;
+/// The whole object; with `etag`, only if it is that version.
+///
+/// # Errors
+/// Those of [`read_document`], `StatusConflict` for another version.
+pub(crate) async fn read_object(ctx: &Context, uri: &ObjectUri, etag: Option<&str>) -> Result<Stored> {
+    let request = ctx.s3().get_object().bucket(&uri.bucket).key(&uri.key);
+    let reply = request.set_if_match(etag.map(|etag| format!("\"{etag}\""))).send().await;
     let mut output = match reply {
         Ok(output) => output,
         Err(error) => {
@@ -79,6 +83,7 @@ async fn get(ctx: &Context, uri: &ObjectUri) -> Result<Stored> {
             let status = error.raw_response().map(|response| response.status().as_u16());
             return Err(match (code, status) {
                 ("NoSuchKey", _) => Error::not_found("Object", &uri.to_string()),
+                (_, Some(412)) => Error::status_conflict(format!("{uri} is another version now.")),
                 ("NoSuchBucket", _) => Error::not_found("Bucket", &uri.bucket),
                 ("InvalidObjectState", _) => Error::status_conflict(format!(
                     "{uri}: the object is archived and must be restored before it can be read."
