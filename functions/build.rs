@@ -15,7 +15,7 @@ fn main() {
     let is_here = ["/usr/bin/ld.bfd", "/bin/ld.bfd"].iter().any(|path| std::path::Path::new(path).exists());
     if is("PROFILE", "release") && is_native && is_gnu && is_here && var("RUSTC_LINKER").is_err() {
         println!("cargo:rustc-link-arg-bins=-fuse-ld=bfd");
-        // Functions of one name beside each other, one for each type that they
+        // Functions of the same name, one for each type that they
         // were compiled for: alike, and a zip is a twentieth smaller.
         println!("cargo:rustc-link-arg-bins=-Wl,--sort-section=name");
     }

@@ -97,7 +97,7 @@ pub fn local_config() -> Config {
     config.s3_path_style = true;
     config.function_prefix = None;
     if std::env::var_os("MEDIADEX_GUARD_CONFIRM_SECONDS").is_none() {
-        // The file system itself says what is in a folder: asked twice, it is believed.
+        // The file system itself says what is in a folder: asked twice, it is taken as true.
         config.guard_confirm = Some(300);
     }
     if std::env::var_os("MEDIADEX_PROJECT_QUERIES_PER_SECOND").is_none() {
@@ -292,7 +292,7 @@ impl Cloud {
             _lock: held,
             _temporary: temporary,
         };
-        // Folders are scanned by whoever serves them.
+        // Folders are scanned by the process that serves them.
         cloud.take_up(folders.iter().map(|(bucket, _)| bucket.clone()).collect()).await?;
         Ok(cloud)
     }

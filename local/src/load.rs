@@ -32,7 +32,7 @@ pub struct LoadArgs {
     /// Writes a second; 0: as many as it takes.
     #[arg(long, default_value_t = 0)]
     rate: u32,
-    /// Writers beside each other.
+    /// Concurrent writers.
     #[arg(long, default_value_t = 8)]
     writers: u64,
     /// How often the process is killed on the way.

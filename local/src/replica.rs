@@ -1,6 +1,6 @@
 //! Reads of ranges beside the embedded store.
 //!
-//! The store works off one request at a time and takes every item of a query
+//! The store processes one request at a time and takes every item of a query
 //! apart several times, which is most of what a query over many files costs
 //! here. Its items lie in SQLite as the JSON that DynamoDB answers with, and the
 //! database is in WAL mode: connections of our own read it beside the writer and

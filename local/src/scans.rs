@@ -12,7 +12,7 @@ use mediadex_core::state::{Held, Run, RunKind};
 use mediadex_core::{Context, Error, model};
 use tokio_util::sync::CancellationToken;
 
-/// Segments that are walked beside each other.
+/// Segments that are walked concurrently.
 const BESIDE: usize = 2;
 /// Who holds the leases: the state belongs to one process, so one that was
 /// killed does not keep its successor waiting.

@@ -1,4 +1,4 @@
-//! Asynchronous work of the local cloud: a channel in the place of queue and
+//! Asynchronous work of the local cloud: a channel instead of queue and
 //! state machine. What is in it also stands in the state table, so a process
 //! that dies loses nothing.
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scans::Scans;
 
-/// Index tasks that are done beside each other.
+/// Index tasks that are done concurrently.
 const BESIDE: usize = 4;
 /// Documents whose text is read beside each other.
 const TEXTS_BESIDE: usize = 2;

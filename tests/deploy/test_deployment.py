@@ -248,7 +248,7 @@ def test_an_update_keeps_what_is_there(stack, bound):
 
 
 def test_the_clock_makes_up_for_what_was_lost(stack, bound):
-    """Events that never came, and an execution that somebody stopped. The
+    """Events that never came, and an execution that an operator stopped. The
     schedule itself calls, with its own target; only its time is changed."""
     machine, scheduler = stack.emulator.client("stepfunctions"), stack.emulator.client("scheduler")
     lambdas = stack.emulator.client("lambda")

@@ -265,7 +265,7 @@ async fn objects_that_were_moved_are_not_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_shows_the_same_twice_is_believed() {
+async fn a_folder_that_shows_the_same_twice_is_taken_as_true() {
     let (local, reply) = with_missing(Some(1), 0.5, 8, async |_| {}).await;
     let reason = held(&reply).unwrap()["Reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("so does a complete scan after"), "{reason}");

@@ -323,7 +323,7 @@ async fn a_binding_says_why_under_both_names() {
 
 /// Java sends the body in chunks and signs no content type; Go signs no host either.
 #[tokio::test(flavor = "multi_thread")]
-async fn huaweis_sdks_are_believed_as_they_sign() {
+async fn huaweis_sdks_are_accepted_as_they_sign() {
     let local = Local::start().await;
     let (address, key) = (local.cloud.endpoints.api, &local.cloud.access_key.key);
     let (path, body) = ("/v1/project/service", r#"{"name":"photos"}"#);
@@ -354,7 +354,7 @@ async fn huaweis_sdks_are_believed_as_they_sign() {
                 ),
             )
             .await;
-            // Believed: the operation itself is not there yet.
+            // Accepted: the operation itself is not there yet.
             assert!(answer.contains("CreateInstance is not available"), "{client} {content_type}: {answer}");
         }
     }

@@ -173,7 +173,7 @@ fn expecting(request: &HttpRequest, length: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_asked_for_only_when_the_head_is_believed() {
+async fn a_body_is_asked_for_only_when_the_head_is_accepted() {
     let local = Local::start().await;
     let at = local.cloud.endpoints;
     local.make_dataset("p", "d").await;

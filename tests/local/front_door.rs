@@ -197,7 +197,7 @@ async fn the_stores_endpoint_wants_a_signature() {
     let (head, body) = http(&stranger, "POST", "/", &headers, json!({})).await;
     assert_eq!(head.status, 400, "{body}");
     assert!(body["__type"].as_str().unwrap().ends_with("UnrecognizedClientException"), "{body}");
-    // What is signed passes, whoever sends it.
+    // What is signed passes, from any sender.
     let key = &stranger.cloud.access_key.key;
     let credentials = aws_credential_types::Credentials::new(&key.id, &key.secret, None, None, "test");
     let config = aws_sdk_dynamodb::Config::builder()

@@ -173,7 +173,7 @@ async fn temporary_keys_are_narrower_and_end() {
     assert_eq!(get(&with(&local, id, secret, Some(&json!("other")))).await, wrong);
     assert_eq!(get(&with(&local, id, &json!("other"), Some(token))).await, is(400, "SignatureDoesNotMatch"));
     let lasting = Api { security_token: Some("any".into()), ..app.clone() };
-    assert_eq!(get(&lasting).await, wrong, "a lasting key has no token");
+    assert_eq!(get(&lasting).await, wrong, "a permanent key has no token");
 
     // What it descends from decides as well.
     let gone = is(404, "InvalidAccessKeyId.NotFound");

@@ -1,7 +1,7 @@
 //! Requests that the official SDKs signed, and what must not pass of them.
 //!
 //! Every captured request goes through the whole gateway at the time it was
-//! made; so does each change of it that somebody on the way could make.
+//! made; so does each change of it that an attacker in between could make.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -153,7 +153,7 @@ fn later(date: &str) -> String {
     format!("{}{}{}", &date[..digit], (was + 1) % 10, &date[digit + 1..])
 }
 
-/// The other forms of a request that somebody on its way could make.
+/// The other forms of a request that an attacker in between could make.
 fn changes(captured: &Captured) -> Vec<(&'static str, HttpRequest)> {
     let mut all = Vec::new();
     let mut change = |what: &'static str, how: &dyn Fn(&mut HttpRequest)| {
@@ -282,8 +282,8 @@ fn unsigned(captured: &Captured) -> Vec<HttpRequest> {
     all
 }
 
-/// The codes of a request that was not believed.
-const NOT_BELIEVED: [&str; 9] = [
+/// The codes of a request that was not accepted.
+const NOT_ACCEPTED: [&str; 9] = [
     "MissingAccessKeyId",
     "IncompleteSignature",
     "InvalidAccessKeyId.NotFound",
@@ -346,7 +346,7 @@ async fn captured_requests_verify_and_nothing_else_of_them_does() {
         for (what, request) in changes(captured) {
             let (status, code, message) = code_of(&gateway, &request).await;
             assert!(
-                NOT_BELIEVED.contains(&code.as_str()) || (what == "method" && status == 405),
+                NOT_ACCEPTED.contains(&code.as_str()) || (what == "method" && status == 405),
                 "{name}, changed {what}: {status} {code} {message}"
             );
             refused += 1;
@@ -370,7 +370,7 @@ async fn captured_requests_verify_and_nothing_else_of_them_does() {
             );
             continue;
         }
-        assert!(!NOT_BELIEVED.contains(&code.as_str()), "{name}: {status} {code} {message}");
+        assert!(!NOT_ACCEPTED.contains(&code.as_str()), "{name}: {status} {code} {message}");
         assert!(status < 500, "{name}: {status} {code} {message}");
         for request in unsigned(captured) {
             // Within the time that an equal request of the same second has.

@@ -35,7 +35,7 @@ pub(crate) enum Fault {
     Throttled,
     /// An internal error of the service.
     ServerError,
-    /// Only a part of a batch is worked off.
+    /// Only a part of a batch is processed.
     Partial,
     /// A transaction meets another one.
     Conflict,
@@ -214,7 +214,7 @@ impl Services {
         }
     }
 
-    /// Works off the first half of a batch, and gives the rest back.
+    /// Processes the first half of a batch, and gives the rest back.
     fn partial(&self, request: &HttpRequest) -> HttpResponse {
         let operation = target(request).unwrap_or_default();
         let mut body: Value = serde_json::from_str(&body_of(request)).unwrap();

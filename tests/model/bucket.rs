@@ -46,7 +46,7 @@ pub(crate) struct Bucket {
     restored: BTreeSet<String>,
     /// Listings are empty, as after an error.
     pub(crate) blind: bool,
-    /// The key of an object that whoever reads it dies of.
+    /// The key of an object that whichever code reads it dies of.
     pub(crate) fatal: Option<String>,
 }
 

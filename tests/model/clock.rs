@@ -198,7 +198,7 @@ fn key_spaces_of_all_shapes_are_split_evenly() {
 fn a_scan_that_nobody_began_is_taken_up() {
     in_world(async |world: &mut World| {
         world.must("CreateBinding", names()).await;
-        // Whoever was to drive the scan never heard of it.
+        // The worker that was to drive the scan never heard of it.
         world.forget_work();
         assert_eq!(on_schedule(&world.ctx, Due::ByClock).await.unwrap().taken_up, 0, "it is young");
         world.schedule().await;

@@ -128,7 +128,7 @@ fn snapshot(world: &World) -> BTreeSet<String> {
                     item.remove(varying);
                 }
             }
-            // Made up anew each time.
+            // Made up again each time.
             if item["PK"]["S"].as_str().unwrap().starts_with("CREDENTIAL#") {
                 item.remove("PK");
                 item.remove("id");

@@ -33,7 +33,7 @@ struct Script {
     kills: bool,
     /// A quota of files that is less than the bucket may have.
     quota: Option<i64>,
-    /// Stops and resumes bindings, makes them anew.
+    /// Stops and resumes bindings, makes them again.
     rebinds: bool,
     /// Callers index, label and delete files by hand.
     callers: bool,
@@ -69,7 +69,7 @@ struct Told {
     /// The labels of a file: the last that a caller was told are set, and those
     /// of later calls that were not answered.
     labels: BTreeMap<(String, String), Vec<String>>,
-    /// Labels of index tasks, which may be worked off at any time after.
+    /// Labels of index tasks, which may be processed at any time after.
     tasks: BTreeMap<(String, String), Vec<String>>,
 }
 
@@ -236,7 +236,7 @@ async fn by_hand(world: &mut World, script: &Script, told: &mut Told, key: &str)
             Err(_) => told.labels.entry(place).or_insert_with(|| vec![String::new()]).push(label),
         }
     } else if name == "IndexFileMeta" {
-        // Accepted is not done: the label comes when the task is worked off.
+        // Accepted is not done: the label comes when the task is processed.
         told.tasks.entry(place).or_default().push(label);
     }
 }
@@ -268,7 +268,7 @@ async fn calm(world: &mut World, script: &Script, lost: bool) -> Result<(), Stri
         let names = names(&dataset_name(index));
         let binding = match world.call("GetBinding", names.clone()).await {
             Ok(reply) => reply["Binding"].clone(),
-            // Deleted, and the call that should have made it anew met a fault.
+            // Deleted, and the call that should have made it again met a fault.
             Err(_) => {
                 world.must("CreateBinding", names.clone()).await;
                 json!({"State": "Ready"})
@@ -290,7 +290,7 @@ async fn calm(world: &mut World, script: &Script, lost: bool) -> Result<(), Stri
         }
         let binding = world.must("GetBinding", names.clone()).await["Binding"].clone();
         if (&binding["State"], &binding["Phase"]) != (&json!("Running"), &json!("IncrementalScanning")) {
-            // A run that was killed with whoever drove it is taken up by the schedule.
+            // A run that was killed with its worker is taken up by the schedule.
             world.schedule().await;
         }
         let binding = world.must("GetBinding", names).await["Binding"].clone();
@@ -422,7 +422,7 @@ async fn counters(world: &World, dataset: &Dataset, live: &BTreeMap<String, Fact
 }
 
 /// Events that come once more, long after all, change nothing; and where the row
-/// has heeded a later one, the object is not even read.
+/// has applied a later one, the object is not even read.
 async fn late_duplicates(world: &World, script: &Script, events: Vec<Sent>) -> Result<(), String> {
     if script.datasets > 1 {
         return Ok(());
@@ -431,11 +431,11 @@ async fn late_duplicates(world: &World, script: &Script, events: Vec<Sent>) -> R
     let before = rows(world, &dataset).await;
     // Padded with zeros on the right; this is the test's own reading of the rule.
     let padded = |seq: &str| format!("{seq:0<64}");
-    let heeded = |sent: &Sent| {
+    let applied = |sent: &Sent| {
         let seq = before.get(&sent.key).and_then(|row| row.seq.as_deref());
         seq.is_some_and(|seq| padded(seq) >= padded(&sent.seq))
     };
-    let known: Vec<Sent> = events.iter().filter(|sent| heeded(sent)).cloned().collect();
+    let known: Vec<Sent> = events.iter().filter(|sent| applied(sent)).cloned().collect();
     let reads = || world.services.wires.lock().unwrap().storage.buckets[BUCKET].reads;
     let reads_before = reads();
     if !known.is_empty() && !deliver_now(&world.ctx, known).await.is_empty() {

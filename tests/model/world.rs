@@ -1,6 +1,6 @@
 //! The world of one run: the services, the real code over them, and the parts
 //! that the cloud plays: the queue that delivers events, the state machine that
-//! drives scans, the queue of tasks. Whoever works may be killed at any moment.
+//! drives scans, the queue of tasks. Any worker may be killed at any moment.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,12 +28,12 @@ pub(crate) const BUCKET: &str = "bucket";
 pub(crate) const PROJECT: &str = "p";
 /// When the model's time begins.
 const EPOCH: i64 = 1_780_000_000;
-/// Seconds until a message that was not worked off comes again.
+/// Seconds until a message that was not processed comes again.
 const VISIBILITY: u64 = 30;
 /// Deliveries of a message before it goes to the dead-letter queue.
 const MAX_RECEIVES: u32 = 5;
 
-/// Collects what the operations send on its way.
+/// Collects what the operations enqueue.
 #[derive(Default)]
 struct Outbox {
     works: Mutex<Vec<Work>>,
@@ -47,10 +47,10 @@ impl Dispatch for Outbox {
     }
 }
 
-/// What a run may do to whoever works.
+/// What a run may do to workers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Disorder {
-    /// One worker in so many is killed on its way; 0: none.
+    /// One worker in so many is killed at work; 0: none.
     pub(crate) kill_one_in: u32,
 }
 
@@ -138,7 +138,7 @@ impl World {
         dies.then(|| Duration::from_millis(self.chance.random_range(0..400)))
     }
 
-    /// Delivers an event after a while, and again while it is not worked off.
+    /// Delivers an event after a while, and again while it is not processed.
     pub(crate) fn deliver(&mut self, events: Vec<Sent>, after: Duration) {
         let deaths: Vec<_> = (0..MAX_RECEIVES).map(|_| self.death()).collect();
         let (ctx, dead) = (self.ctx.clone(), Arc::clone(&self.dead));
@@ -156,7 +156,7 @@ impl World {
         }));
     }
 
-    /// Takes up what operations have sent on its way; sometimes twice, as queues do.
+    /// Takes up what operations have enqueued; sometimes twice, as queues do.
     pub(crate) fn take_up(&mut self) {
         let works: Vec<Work> = std::mem::take(&mut *self.outbox.works.lock().unwrap());
         for work in works {
@@ -219,7 +219,7 @@ impl World {
         }));
     }
 
-    /// What operations have sent on its way does not arrive.
+    /// What operations have enqueued does not arrive.
     pub(crate) fn forget_work(&self) {
         self.outbox.works.lock().unwrap().clear();
     }
@@ -334,7 +334,7 @@ impl Machine {
         false
     }
 
-    /// Plan, all segments beside each other, finish; whether the run has ended.
+    /// Plan, all segments concurrently, finish; whether the run has ended.
     async fn walk(&self, run: &str) -> Option<bool> {
         let plan = self.step(ScanStep::Plan { run: run.into() }).await?;
         if plan.done {

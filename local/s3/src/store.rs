@@ -307,7 +307,7 @@ impl Store {
     }
 
     /// Directory entries of a bucket that listings passed over since the start.
-    /// Each listing counts anew, so compare, do not add up.
+    /// Each listing counts from zero, so compare, do not add up.
     #[must_use]
     pub fn list_counters(&self, bucket: &str) -> Option<Skipped> {
         self.inner.find(bucket).map(|b| b.skipped.snapshot())

@@ -21,7 +21,7 @@ pub struct Config {
     pub state_table: String,
     /// Name of the table of files.
     pub files_table: String,
-    /// Partitions of a new dataset: how many queries run beside each other.
+    /// Partitions of a new dataset: how many queries run concurrently.
     pub partitions: u32,
     /// Counter shards of a new dataset: how many writers do not wait for each other.
     pub counter_shards: u32,
@@ -55,7 +55,7 @@ pub struct Config {
     pub scan_segments: usize,
     /// Keys of one page of a scan, 1 to 1,000.
     pub scan_page: i32,
-    /// Objects that are read beside each other in one batch.
+    /// Objects that are read concurrently in one batch.
     pub read_concurrency: usize,
     /// Share of a dataset's files, 0 to 1, that the scans of a binding may remove in
     /// a period.

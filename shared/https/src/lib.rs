@@ -54,7 +54,7 @@ fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        tracing::error!(errors = ?found.errors, "this system has no certificates: no service will be believed");
+        tracing::error!(errors = ?found.errors, "this system has no certificates: no service can be verified");
     }
     roots
 }

@@ -194,7 +194,7 @@ async fn a_refusal_is_final() {
     assert_eq!(server.counts(), (1, 1));
 }
 
-/// Whoever takes the connection and says nothing, TLS's first word included.
+/// A server that takes the connection and says nothing, TLS's first word included.
 #[tokio::test]
 async fn nobody_is_waited_for_without_end() {
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();

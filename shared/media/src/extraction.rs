@@ -213,7 +213,7 @@ fn thread_time() -> Option<Duration> {
     None
 }
 
-/// One object on its way from bytes to [`Record`].
+/// One object between its bytes and its [`Record`].
 #[derive(Debug)]
 pub struct Extraction {
     source: Source,

@@ -98,7 +98,7 @@ def test_a_binding_is_deleted_with_what_it_indexed(space):
     space.bind()
     assert space.count() == 30
     space.imm.delete_binding(models.DeleteBindingRequest(uri=space.bucket_uri, cleanup=True, **space.names))
-    # A file that somebody called for stays.
+    # A file that a caller asked for stays.
     eventually(lambda: space.keys() == ["0.txt"])
     assert space.count() == 1
     space.imm.delete_file_meta(models.DeleteFileMetaRequest(uri=uris[0], **space.names))

@@ -1,5 +1,5 @@
 """Every way that this SDK has to say who calls, what a key may do, how often;
-and the doors for whoever has no SDK."""
+and the doors for callers without an SDK."""
 
 import asyncio
 import json
@@ -277,7 +277,7 @@ def test_the_description_of_a_key_can_be_cleared(cloud):
         assert reply["AccessKey"]["Description"] == text
 
 
-# The doors for whoever has no SDK.
+# The doors for callers without an SDK.
 
 
 def post(cloud, path, body, **headers):

@@ -180,7 +180,7 @@ mod tests {
             (12, &[], 1, Ok((0, 12, Some("bytes 0-11/12"), None))),
             (12, &[], 2, Err("InvalidPartNumber")),
             (0, &[], 1, Ok((0, 0, None, None))),
-            // Of another size than its parts: their sizes are not believed.
+            // Of another size than its parts: their sizes are not used.
             (13, three, 1, Ok((0, 13, Some("bytes 0-12/13"), None))),
         ];
         for (size, parts, number, want) in cases {

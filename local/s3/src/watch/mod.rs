@@ -313,7 +313,7 @@ impl Native {
                         walked.push(folder);
                     }
                 }
-                // What is not an object was perhaps put in the place of one.
+                // What is not an object perhaps replaced one.
                 Some(Kind::Symlink | Kind::Special) => {
                     if touched.vanished {
                         self.announce_gone(inner, &key);

@@ -142,7 +142,7 @@ async fn external_changes_of_our_own_objects_are_seen() {
     s.wait_event("ObjectCreated:Put", "d/k").await;
     s.client.delete_object().bucket("folder").key("d/k").send().await.unwrap();
     s.wait_event("ObjectRemoved:Delete", "d/k").await;
-    // What a client's key had made is gone; made again by somebody else it is watched.
+    // What a client's key had made is gone; made again by another program it is watched.
     std::fs::create_dir_all(dirs.folder().join("d")).unwrap();
     std::fs::write(dirs.folder().join("d/k"), b"new").unwrap();
     s.wait_event("ObjectCreated:Put", "d/k").await;

@@ -14,7 +14,7 @@ use crate::model::Timestamp;
 pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 /// Headers that every request must sign: without one of them something that
-/// decides what the request does could be changed on its way.
+/// decides what the request does could be changed in transit.
 const MUST_SIGN: [&str; 6] =
     ["host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"];
 

@@ -22,7 +22,7 @@ pub(super) const MAX_NONCE: usize = 128;
 /// seconds, so two equal requests of one second have the same one.
 const SAME_SIGNATURE_SECONDS: i64 = 5;
 
-/// What a request claims, before anything of it is believed.
+/// What a request claims, before anything of it is verified.
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) access_key_id: String,

@@ -46,7 +46,7 @@ pub(super) fn first(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<Stri
 }
 
 /// The query string as signatures are made over it: decoded, sorted by key,
-/// encoded anew. Never the raw text: clients and proxies write it differently.
+/// encoded again. Never the raw text: clients and proxies write it differently.
 pub(super) fn canonical_query(query: &str) -> String {
     canonical_pairs(pairs(query).iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }

@@ -15,7 +15,7 @@ pub struct HttpRequest {
     pub query: String,
     /// The headers, names in lower case, in the order that they came in.
     pub headers: Vec<(String, String)>,
-    /// The body. Not base64: whoever got it so has decoded it.
+    /// The body. Not base64: the caller has decoded it.
     pub body: Vec<u8>,
 }
 

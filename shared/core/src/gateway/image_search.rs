@@ -1,6 +1,6 @@
 //! The door of ImageSearch: REST paths, errors as Huawei Cloud's SDKs read them.
 //!
-//! Requests are held to their signature or token, authorised and routed; the
+//! Requests are verified by their signature or token, authorised and routed; the
 //! operations themselves are not there yet and say so.
 
 use percent_encoding::percent_decode_str;

@@ -292,7 +292,7 @@ pub fn verify_signature(request: &HttpRequest, secret: &str, now: Timestamp) -> 
     claim.verify(request, secret)
 }
 
-/// Reads what a request asks for and with which parameters, believed or not:
+/// Reads what a request asks for and with which parameters, verified or not:
 /// for fuzzing, since only signed requests come that far.
 ///
 /// # Errors
@@ -469,7 +469,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(cases()))]
 
         #[test]
-        fn no_request_makes_the_readers_panic_or_is_believed(
+        fn no_request_makes_the_readers_panic_or_is_accepted(
             method in "(GET|POST|DELETE|[a-z]{0,3})",
             path in path(),
             query in query(),

@@ -11,7 +11,7 @@
 //! - Content-Type says nothing: the bodies of this door are JSON, whatever type
 //!   is named ([`super::image_search`] never reads the header).
 //! - Host chooses no project and no instance: these are in the path. It is only
-//!   held to the names of the endpoint. A signature of Go is not bound to one
+//!   validated against the names of the endpoint. A signature of Go is not bound to one
 //!   service: within 15 minutes it also holds at another deployment that knows
 //!   the same key, so each deployment should have keys of its own.
 //!

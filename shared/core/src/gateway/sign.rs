@@ -44,7 +44,7 @@ pub struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// Those of a lasting key.
+    /// Those of a permanent key.
     pub fn new(access_key_id: &'a str, secret: &'a str) -> Self {
         Self { access_key_id, secret, security_token: None }
     }

@@ -1,6 +1,6 @@
 //! What is done by the clock: bindings are compared with their buckets from time
 //! to time, in case that events were lost; and work whose worker died before it
-//! began, or for good, is sent on its way again.
+//! began, or for good, is enqueued again.
 
 use std::collections::BTreeSet;
 
@@ -144,7 +144,7 @@ async fn mend(ctx: &Context, dataset: &Dataset, mut binding: Binding) -> Result<
     }
 }
 
-/// Sends work that was left behind on its way again.
+/// Enqueues work that was left behind again.
 async fn take_up(ctx: &Context) -> Result<u32> {
     let mut taken = 0;
     let now = Timestamp::now();
@@ -158,7 +158,7 @@ async fn take_up(ctx: &Context) -> Result<u32> {
             Err(error) => return Err(error),
         };
         if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
-            // It ended, and whoever ended it died before this.
+            // It ended, and the worker that ended it died before this.
             ctx.db.forget_open_run(&id).await?;
             continue;
         }

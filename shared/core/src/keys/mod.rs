@@ -54,7 +54,7 @@ pub struct AccessKey {
     queries_per_second: i64,
     /// Milliseconds since the epoch.
     expires: Option<i64>,
-    /// The lasting key behind it: itself, or the one it was made with.
+    /// The permanent key behind it: itself, or the one it was made with.
     owner: String,
     born: i64,
 }
@@ -90,12 +90,12 @@ impl AccessKey {
         self.kind
     }
 
-    /// The lasting key behind it: itself, or the one it was made with.
+    /// The permanent key behind it: itself, or the one it was made with.
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// When the lasting key was made, to tell it from a later one of its id.
+    /// When the permanent key was made, to tell it from a later one of its id.
     pub fn born(&self) -> i64 {
         self.born
     }
@@ -267,7 +267,7 @@ impl Keys {
         if stored.parent.is_empty() {
             return Ok(Some(key));
         }
-        // Only lasting keys have descendants, so this goes one step deep.
+        // Only permanent keys have descendants, so this goes one step deep.
         let parent = Box::pin(self.find(db, &stored.parent)).await?;
         let Some(parent) = parent.filter(|parent| parent.born == stored.parent_born) else { return Ok(None) };
         key.policies.extend(parent.policies);

@@ -176,7 +176,7 @@ impl Policy {
 }
 
 /// Whether a text is like a pattern: `*` stands for any text, `?` for one
-/// character. Linear: a pattern that somebody made to be slow is not.
+/// character. Linear: a pattern that was made to be slow is not.
 fn is_like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);

@@ -29,7 +29,7 @@ pub struct Change {
 pub enum Committed {
     /// Written.
     Written,
-    /// Somebody else wrote the row meanwhile: read it again.
+    /// Another worker wrote the row meanwhile: read it again.
     Conflict,
     /// The dataset's quota has no room for it.
     NoRoom,

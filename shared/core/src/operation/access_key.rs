@@ -175,7 +175,7 @@ impl Operation for ListAccessKeys {
     const ACCESS: Access = Access::access_key("ram:ListAccessKeys");
     const PARAMS: &'static [Param] = &[MAX_RESULTS, NEXT_TOKEN];
     const REPLY: &'static [Param] =
-        &[Param::required("AccessKeys", Array, "The lasting keys, by id, without secrets."), NEXT_PAGE];
+        &[Param::required("AccessKeys", Array, "The permanent keys, by id, without secrets."), NEXT_PAGE];
     type Input = ListInput;
     type Output = ListReply;
 
@@ -421,13 +421,13 @@ impl Operation for CreateTemporaryKey {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct TokenReply {
-    /// `{id}.{secret}`: whoever shows it is its holder.
+    /// `{id}.{secret}`: the caller who shows it is its holder.
     pub(crate) token: String,
     /// Its end.
     pub(crate) expiration: Timestamp,
 }
 
-/// Gives out a bearer token of a lasting key.
+/// Gives out a bearer token of a permanent key.
 ///
 /// # Errors
 /// Those of the store; `StatusConflict` where keys cannot be kept.

@@ -49,7 +49,7 @@ async fn find(ctx: &Context, input: &BindingInput) -> Result<(Dataset, Binding)>
     Ok((dataset, binding))
 }
 
-/// Sends the run of a binding that was written on its way, and takes it back
+/// Enqueues the run of a binding that was written, and takes it back
 /// where the binding was not. Where nobody knows, the run finds out: without its
 /// binding it ends by itself.
 async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
@@ -60,7 +60,7 @@ async fn begin(ctx: &Context, run: Run, written: Result<()>) -> Result<()> {
     written
 }
 
-/// Says in the log what the scan will cost, before it is on its way.
+/// Says in the log what the scan will cost, before it is enqueued.
 async fn estimate(ctx: &Context, dataset: &Dataset, bucket: &str, look: &Look) {
     let template = match dataset.template_id.is_empty() {
         false => Ok(String::new()),
@@ -308,7 +308,7 @@ impl Operation for ResumeBinding {
 
     async fn run(ctx: &Context, _: &Call, input: BindingInput) -> Result<Empty> {
         let (dataset, mut binding) = find(ctx, &input).await?;
-        // A scan that its state machine gave up is begun anew in this way too;
+        // A scan that its state machine gave up is begun again in this way too;
         // its old run ends by itself, being current no more.
         let is_following =
             binding.state == BindingState::Running && binding.phase != BindingPhase::FullScanning;

@@ -45,7 +45,7 @@ fn topic_of(notification: Option<Notification>, legacy: Option<String>) -> Resul
     Ok(topic)
 }
 
-/// Checks a call, stores its task and sends it on its way.
+/// Checks a call, stores its task and enqueues it.
 async fn accept(ctx: &Context, call: &Call, kind: &str, prefix: &str, input: Accepted) -> Result<EventReply> {
     if input.files.len() > Limits::BATCH_FILES {
         return Err(Error::limit_exceeded(format!(

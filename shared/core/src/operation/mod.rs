@@ -77,7 +77,7 @@ pub trait Operation {
 pub enum Mode {
     /// It answers when it is done.
     Inline,
-    /// It stores a task, sends it on its way and answers with its id.
+    /// It stores a task, enqueues it and answers with its id.
     Async,
     /// It answers when it is done, and needs what the front door has no room for:
     /// that has the operation's own function do it. A project that the call names

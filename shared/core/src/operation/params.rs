@@ -1,4 +1,4 @@
-//! Parameters: what each operation declares, and how a call is held to it.
+//! Parameters: what each operation declares, and how a call is validated against it.
 
 use serde_json::{Number, Value};
 
@@ -167,8 +167,8 @@ fn read_one(param: &Param, value: Value) -> Result<Option<Value>> {
     Ok(Some(read))
 }
 
-/// What a value is as text: a number or a boolean is its text, whoever reads
-/// it. Policies are held to names through this as well: another way to write a
+/// What a value is as text: a number or a boolean is its text, whichever code reads
+/// it. Policies are validated against names through this as well: another way to write a
 /// name must not be a way around them.
 pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {

@@ -23,7 +23,7 @@ pub enum Direction {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SortSpec {
     fields: Vec<(Field, Direction)>,
-    /// In the place of fields: how well a text is answered, best first.
+    /// Instead of fields: how well a text is answered, best first.
     relevance: Option<TextQuery>,
 }
 

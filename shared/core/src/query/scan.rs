@@ -32,7 +32,7 @@ use crate::ledger::{
 };
 use crate::model::ObjectUri;
 
-/// Partitions that are read beside each other.
+/// Partitions that are read concurrently.
 const BESIDE: usize = 16;
 
 /// Reads and evaluates.

@@ -183,7 +183,7 @@ impl Db {
         Ok(there)
     }
 
-    /// A page of the lasting keys, by id.
+    /// A page of the permanent keys, by id.
     pub async fn list_keys(&self, after: &str, limit: usize) -> Result<(Vec<StoredKey>, bool)> {
         let page = self.list("KEYS", "", after, limit).await?;
         Ok((page.items, page.more))

@@ -331,7 +331,7 @@ impl Db {
         self.update_if(update).await.map(|_| ())
     }
 
-    /// Notes that a scan for differences begins at `now`; `false` when somebody
+    /// Notes that a scan for differences begins at `now`; `false` when another worker
     /// else began one meanwhile.
     pub async fn claim_reconcile(&self, binding: &Binding, now: i64) -> Result<bool> {
         let update = self
@@ -351,7 +351,7 @@ impl Db {
     /// pass or not. `old_run` must still be current.
     ///
     /// # Errors
-    /// `StatusConflict` when somebody else changed it meanwhile.
+    /// `StatusConflict` when another worker changed it meanwhile.
     pub async fn replace_binding(&self, binding: &Binding, old_run: &str, stopped: bool) -> Result<()> {
         let put = Put::builder()
             .table_name(self.state_table())

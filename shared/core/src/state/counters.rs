@@ -224,7 +224,7 @@ impl Db {
         self.redistribute(dataset_id, shards, by, also).await
     }
 
-    /// Computes all rooms anew: an even share where there is any, and all of a
+    /// Computes all rooms again: an even share where there is any, and all of a
     /// debt (a quota lowered under what is in use) in one shard, the others
     /// closed, so that a later delete cannot free room that is still owed.
     async fn redistribute(

@@ -1,5 +1,5 @@
 //! Datasets: `P#{project}` / `DS#{name}`. The id, not the name, is in the keys
-//! of files and counters, so that a dataset made anew under an old name shares
+//! of files and counters, so that a dataset made again under an old name shares
 //! nothing with the old one.
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
@@ -90,7 +90,7 @@ impl Dataset {
         }
     }
 
-    /// Puts the given values in the place of the present ones.
+    /// Replaces the present values by the given ones.
     pub fn apply(&mut self, change: DatasetChange) {
         fn put<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {

@@ -285,7 +285,7 @@ impl Db {
     }
 
     /// Carries out a small transaction on the state table, trying again while
-    /// somebody else is at the same items.
+    /// another worker is at the same items.
     ///
     /// # Errors
     /// [`TransactError::Cancelled`] only when a condition did not hold.

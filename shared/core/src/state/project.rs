@@ -87,7 +87,7 @@ impl Project {
         }
     }
 
-    /// Puts the given values in the place of the present ones.
+    /// Replaces the present values by the given ones.
     pub fn apply(&mut self, change: ProjectChange) {
         fn put<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {

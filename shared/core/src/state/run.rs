@@ -2,7 +2,7 @@
 //! the list of runs that are open: `RUNS` / `{run}`.
 //!
 //! A segment's checkpoint moves only after everything up to it is committed,
-//! and only by the holder of its lease. Two that plan one run beside each other
+//! and only by the holder of its lease. Two that plan one run concurrently
 //! write segments of two plans, and the run is given one of them.
 
 use std::collections::BTreeMap;
@@ -162,7 +162,7 @@ pub struct Segment {
     pub done: bool,
     /// Keys listed.
     pub listed: i64,
-    /// Files indexed, new or anew.
+    /// Files indexed, for the first time or again.
     pub indexed: i64,
     /// Files removed.
     pub removed: i64,
@@ -427,7 +427,7 @@ impl Db {
         self.list_all(&pk(&run.run), &format!("SEG#{}#", run.plan)).await
     }
 
-    /// Takes or renews the lease of a segment; `None` while somebody else has it.
+    /// Takes or renews the lease of a segment; `None` while another worker has it.
     pub async fn lease_segment(
         &self,
         run: &Run,

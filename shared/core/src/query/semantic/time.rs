@@ -234,7 +234,7 @@ impl Reader<'_> {
             _ => {}
         }
         let (one, two) = self.resolve_range(first, second)?;
-        // Whoever names the later one first means the same.
+        // A text that names the later one first means the same.
         Some(Found {
             from: Some(one.0.min(two.0)),
             to: Some(one.1.max(two.1)),
