@@ -73,7 +73,8 @@ fn the_readme_is_read_in_a_minute_and_each_page_begins_with_its_purpose() {
     let (_, readme) = pages.iter().find(|(path, _)| path.ends_with("README.md")).unwrap();
     assert!(readme.len() <= 8192, "README.md has {} bytes", readme.len());
     // Two commands before anything else.
-    let commands: Vec<&str> = readme.split("```sh\n").skip(1).filter_map(|b| b.split("\n```").next()).collect();
+    let commands: Vec<&str> =
+        readme.split("```sh\n").skip(1).filter_map(|b| b.split("\n```").next()).collect();
     assert_eq!(commands.get(..2), Some(&["cargo run --release -- up ~/Pictures", "cargo test"][..]));
     for (path, text) in &pages {
         let first = text.lines().skip(1).find(|line| !line.is_empty()).unwrap_or_default();
