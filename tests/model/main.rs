@@ -15,6 +15,7 @@ mod guard;
 mod operations;
 mod run;
 mod steps;
+mod texts;
 mod world;
 
 use dynoxide::Database;

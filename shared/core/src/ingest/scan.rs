@@ -27,6 +27,7 @@ use super::hint::{Hint, Outcome};
 use super::object::{is_marker, listed};
 use super::reconcile::{Target, reconcile};
 use super::split::{list, split};
+use super::text::lacks_text;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::ledger::{
@@ -368,19 +369,13 @@ async fn compare(
             continue;
         }
         match new.remove(uri.key.as_str()) {
-            Some(listed) => match compare_listed(&row, listed) {
-                Compared::Same if super::text::lacks_text(target, &row) => {
-                    difference.hints.push(Hint {
-                        listed: Some(listed.clone()),
-                        text: true,
-                        ..Hint::new(uri)
-                    });
-                }
-                Compared::Same if with_tags => same.push(row),
-                Compared::Same => {}
-                compared => difference.hints.push(Hint {
+            Some(listed) => match (compare_listed(&row, listed), lacks_text(target, &row)) {
+                (Compared::Same, false) if with_tags => same.push(row),
+                (Compared::Same, false) => {}
+                (compared, _) => difference.hints.push(Hint {
                     listed: Some(listed.clone()),
                     attributes: compared == Compared::OtherAttributes,
+                    text: compared == Compared::Same,
                     ..Hint::new(uri)
                 }),
             },

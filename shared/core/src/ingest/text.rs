@@ -15,7 +15,7 @@ use super::reconcile::Target;
 use crate::context::Context;
 use crate::dispatch::{Work, send_text};
 use crate::error::{Code, Error, Result};
-use crate::ledger::{Change, Committed, Row, Status, TextMark, commit, keep_text, read_rows};
+use crate::ledger::{Change, Committed, Row, Status, TextMark, commit, keep_text, read_rows, remove_texts};
 use crate::model::ObjectUri;
 use crate::query::Needs;
 use crate::text::{DocumentText, TextFailure, read_object};
@@ -102,12 +102,18 @@ pub async fn run_text(ctx: &Context, work: &Work, delivery: u32) -> Result<()> {
         Err(error) => return Err(error),
     };
     let mut read: Option<(Row, Read)> = None;
+    // A row that was not written, and the text that is kept for it.
+    let mut lost: Option<Row> = None;
     for round in 0..ROUNDS {
         if round > 0 {
             crate::state::pause(round).await;
         }
         let mut rows = read_rows(&ctx.db, &found.id, found.partitions, std::slice::from_ref(&uri)).await?;
         let Some(row) = rows.remove(&uri) else { return Ok(()) };
+        if let Some(lost) = lost.take().filter(|lost| lost.source != row.source) {
+            // Nobody else keeps a text of that version any more.
+            remove_texts(&ctx.db, std::iter::once((&lost, &row))).await;
+        }
         if row.text != Some(TextMark::Pending) || row.status != Status::Live {
             return Ok(());
         }
@@ -128,7 +134,7 @@ pub async fn run_text(ctx: &Context, work: &Work, delivery: u32) -> Result<()> {
         match commit(&ctx.db, &found.id, found.shards, std::slice::from_ref(&change)).await.pop() {
             Some(Committed::Written | Committed::Gone | Committed::NoRoom) | None => return Ok(()),
             Some(Committed::Failed(error)) => return Err(error),
-            Some(Committed::Conflict) => read = Some((row, text)),
+            Some(Committed::Conflict) => (lost, read) = (Some(change.new), Some((row, text))),
         }
     }
     Err(Error::unavailable(format!("the row of {uri} kept being written by others")))

@@ -18,4 +18,4 @@ pub(crate) use place::addresses_of;
 pub use read::{Columns, Range, purge_partition, range_partition, read_rows};
 pub(crate) use row::STANDARD;
 pub use row::{Origin, Row, RowKey, Source, Status, TextMark, UserFields};
-pub(crate) use text::{KeptText, keep_text, read_texts};
+pub(crate) use text::{KeptText, keep_text, read_texts, remove_texts};

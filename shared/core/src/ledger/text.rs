@@ -124,7 +124,7 @@ pub(crate) async fn read_texts(db: &Db, rows: &[Row]) -> Result<HashMap<String, 
 
 /// Removes the texts that rows had before they were changed. What cannot be removed
 /// stays until its dataset goes, and is never found.
-pub(super) async fn remove_texts(db: &Db, changed: impl Iterator<Item = (&Row, &Row)>) {
+pub(crate) async fn remove_texts(db: &Db, changed: impl Iterator<Item = (&Row, &Row)>) {
     let mut gone: Vec<Item> = Vec::new();
     for (old, new) in changed {
         let kept = kept_keys(new);
