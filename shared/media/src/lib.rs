@@ -88,6 +88,7 @@ mod extraction;
 mod geocode;
 mod image;
 mod metadata;
+pub mod sidecar;
 mod source;
 mod sps;
 mod sync;
@@ -145,7 +146,9 @@ pub(crate) fn extract(ctx: &mut Ctx<'_>) -> Option<Detected> {
     extra::finish(ctx);
     note_cut_texts(ctx);
     #[cfg(feature = "geocode")]
-    add_address(ctx);
+    if ctx.features.geocode {
+        ctx.guarded("addresses", |ctx| add_address(&mut ctx.meta, ctx.utc));
+    }
     if ctx.features.mime {
         ctx.meta.content_type = Some(ctx.kind.mime.to_owned());
         ctx.meta.media_type = Some(ctx.kind.media);
@@ -186,11 +189,18 @@ fn read_family(ctx: &mut Ctx<'_>, family: Family) -> Parse {
 
 /// Says which texts were cut at the limit, and keeps as many keywords as are kept.
 fn note_cut_texts(ctx: &mut Ctx<'_>) {
-    if ctx.meta.keywords.len() > MAX_KEYWORDS {
-        ctx.meta.keywords.truncate(MAX_KEYWORDS);
-        ctx.problem(ProblemKind::Limit, "Keywords", format!("the first {MAX_KEYWORDS} are kept"));
+    for (what, why) in cut_texts(&mut ctx.meta, ctx.limits) {
+        ctx.problem(ProblemKind::Limit, what, why);
     }
-    let m = &ctx.meta;
+}
+
+/// What was cut, and why.
+pub(crate) fn cut_texts(m: &mut Metadata, limits: &Limits) -> Vec<(&'static str, String)> {
+    let mut cut = Vec::new();
+    if m.keywords.len() > MAX_KEYWORDS {
+        m.keywords.truncate(MAX_KEYWORDS);
+        cut.push(("Keywords", format!("the first {MAX_KEYWORDS} are kept")));
+    }
     let texts = [
         ("Title", &m.title),
         ("Artist", &m.artist),
@@ -200,42 +210,29 @@ fn note_cut_texts(ctx: &mut Ctx<'_>) {
         ("Headline", &m.extra.headline),
     ];
     // A cut never leaves more than a character's bytes unused.
-    let floor = ctx.limits.max_text.saturating_sub(3);
-    let cut: Vec<&str> = texts
-        .iter()
-        .filter(|(_, t)| t.as_ref().is_some_and(|t| t.len() >= floor))
-        .map(|(name, _)| *name)
-        .collect();
-    for name in cut {
-        ctx.problem(ProblemKind::Limit, name, "cut at max_text");
-    }
+    let floor = limits.max_text.saturating_sub(3);
+    let is_cut = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() >= floor);
+    let texts = texts.into_iter().filter(|(_, text)| is_cut(text));
+    cut.extend(texts.map(|(name, _)| (name, "cut at max_text".to_owned())));
+    cut
 }
 
+/// Gives a place its addresses, and a time the zone of its place, where the file names
+/// none. `utc`: the time is UTC, and where it was made is not known with it.
 #[cfg(feature = "geocode")]
-fn add_address(ctx: &mut Ctx<'_>) {
-    if !ctx.features.geocode {
+pub(crate) fn add_address(m: &mut Metadata, utc: bool) {
+    let place = m.lat_long.as_deref().and_then(|t| t.split_once(','));
+    let Some((Ok(lat), Ok(long))) = place.map(|(lat, long)| (lat.parse(), long.parse())) else { return };
+    m.addresses = locate(lat, long).into_iter().collect();
+    if m.timezone.is_some() && !utc {
         return;
     }
-    let place = ctx.meta.lat_long.as_deref().and_then(|t| t.split_once(','));
-    let place = place.and_then(|(lat, long)| Some((lat.parse().ok()?, long.parse().ok()?)));
-    if let Some((lat, long)) = place {
-        ctx.meta.addresses = ctx.guarded("addresses", |_| locate(lat, long)).flatten().into_iter().collect();
-        ctx.guarded("zone", |ctx| add_zone(ctx, lat, long));
-    }
-}
-
-/// Gives the time the zone of its place, where the file names none.
-#[cfg(feature = "geocode")]
-fn add_zone(ctx: &mut Ctx<'_>, lat: f64, long: f64) {
-    if ctx.meta.timezone.is_some() && !ctx.utc {
-        return;
-    }
-    let Some(mut stamp) = ctx.meta.produce_time.as_deref().and_then(time::Stamp::parse) else { return };
+    let Some(mut stamp) = m.produce_time.as_deref().and_then(time::Stamp::parse) else { return };
     // `+00:00` is written for an unknown zone too.
-    stamp.offset = ctx.utc.then_some(0);
+    stamp.offset = utc.then_some(0);
     if geocode::place_in_zone(&mut stamp, lat, long) {
-        ctx.meta.produce_time = Some(stamp.rfc3339());
-        ctx.meta.timezone = stamp.offset.map(time::format_offset);
-        ctx.meta.timezone_source = Some("LatLong".to_owned());
+        m.produce_time = Some(stamp.rfc3339());
+        m.timezone = stamp.offset.map(time::format_offset);
+        m.timezone_source = Some("LatLong".to_owned());
     }
 }

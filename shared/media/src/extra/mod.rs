@@ -18,7 +18,7 @@ use crate::extraction::ProblemKind;
 
 /// Most persons and figures kept of a picture, and bytes of one name.
 const MAX_PERSONS: usize = 64;
-const MAX_NAME: usize = 256;
+pub(crate) const MAX_NAME: usize = 256;
 /// Most chapters kept of an object.
 const MAX_CHAPTERS: usize = 512;
 
@@ -217,7 +217,19 @@ pub(crate) fn finish(ctx: &mut Ctx<'_>) {
         }
         _ => {}
     }
-    let x = &mut m.extra;
+    let cut = cut_lists(&mut m.extra);
+    let x = &m.extra;
+    // IMM's own place for a song's text.
+    if let (Some(lyrics), Some(stream)) = (&x.lyrics, m.audio_streams.first_mut()) {
+        Extra::fill(&mut stream.lyric, Some(lyrics.clone()));
+    }
+    for what in cut {
+        ctx.problem(ProblemKind::Limit, what, "the first ones are kept");
+    }
+}
+
+/// Cuts lists to their limits, and names those that were longer.
+pub(crate) fn cut_lists(x: &mut Extra) -> Vec<&'static str> {
     let cut = [
         ("Persons", x.persons.len() > MAX_PERSONS),
         ("Figures", x.figures.len() > MAX_PERSONS),
@@ -229,11 +241,5 @@ pub(crate) fn finish(ctx: &mut Ctx<'_>) {
     x.figures.truncate(MAX_PERSONS);
     x.hierarchical_keywords.truncate(crate::MAX_KEYWORDS);
     x.chapters.truncate(MAX_CHAPTERS);
-    // IMM's own place for a song's text.
-    if let (Some(lyrics), Some(stream)) = (&x.lyrics, m.audio_streams.first_mut()) {
-        Extra::fill(&mut stream.lyric, Some(lyrics.clone()));
-    }
-    for (what, _) in cut.into_iter().filter(|(_, cut)| *cut) {
-        ctx.problem(ProblemKind::Limit, what, "the first ones are kept");
-    }
+    cut.into_iter().filter(|(_, cut)| *cut).map(|(what, _)| what).collect()
 }

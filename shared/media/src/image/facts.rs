@@ -87,6 +87,14 @@ pub(crate) fn lat_long_text(lat: f64, long: f64) -> Option<String> {
     (valid && !(lat == 0.0 && long == 0.0)).then(|| format!("{lat:.6},{long:.6}"))
 }
 
+/// The best of dates, the best first. Where it is a day alone, the first that names a time
+/// of that day goes before it.
+pub(crate) fn best_date(dates: &[Stamp]) -> Option<&Stamp> {
+    let first = dates.first()?;
+    let timed = dates.iter().find(|s| s.same_day(first) && !s.is_midnight());
+    Some(if first.is_midnight() { timed.unwrap_or(first) } else { first })
+}
+
 impl Facts {
     /// Called when a GPS directory was read.
     pub(crate) fn gps_ready(&mut self) {
@@ -110,14 +118,6 @@ impl Facts {
         Some(stamp)
     }
 
-    /// The best date of XMP and IPTC. Where it is a day alone, the first that names a
-    /// time of that day goes before it.
-    fn other_date(&self) -> Option<Stamp> {
-        let first = self.other_dates.first()?;
-        let timed = self.other_dates.iter().find(|s| s.same_day(first) && !s.is_midnight());
-        Some(if first.is_midnight() { timed.unwrap_or(first) } else { first }.clone())
-    }
-
     /// The moment of capture with the best offset known (semantics.md F.3), and whether
     /// GPS alone tells it, which is UTC wherever it was.
     fn produced(&self) -> Option<(Stamp, bool)> {
@@ -137,7 +137,7 @@ impl Facts {
             .or_else(|| {
                 self.digitized.as_ref().map(|s| with(s, "SubSecTimeDigitized", "OffsetTimeDigitized"))
             })
-            .or_else(|| self.other_date());
+            .or_else(|| best_date(&self.other_dates).cloned());
         // XMP often repeats the time of EXIF, and knows its zone.
         if let Some(local) = stamp.as_mut().filter(|s| s.offset.is_none()) {
             let same = self.other_dates.iter().filter(|s| s.wall_seconds() == local.wall_seconds());

@@ -17,7 +17,7 @@ mod svg;
 mod tiff;
 pub(crate) mod xmp;
 
-pub(crate) use facts::{Facts, is_default_caption, lat_long_text};
+pub(crate) use facts::{Facts, best_date, is_default_caption, lat_long_text};
 pub(crate) use jxl::is_jxl_codestream;
 pub(crate) use plain::is_pict;
 pub(crate) use svg::svg_root;

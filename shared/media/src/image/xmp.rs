@@ -46,6 +46,8 @@ pub(crate) struct Packet {
     /// A limit or the end of the bytes cut the packet.
     pub(crate) limited: bool,
     pub(crate) cut: bool,
+    /// There is a packet at all.
+    pub(crate) found: bool,
     /// Extensions.
     pub(crate) more: More,
     latitude: Option<f64>,
@@ -103,7 +105,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Packet {
     let body = drop_controls(wide.get(start..).unwrap_or_default());
     // The namespaces of what is wrapped around are those of the usual prefixes.
     let tree = xml::parse_rdf(&body);
-    let mut packet = Packet { limited: tree.limited, cut: tree.cut, ..Packet::default() };
+    let found = tree.elements().any(|e| e.is(RDF, "RDF") || e.is(RDF, "Description"));
+    let mut packet = Packet { limited: tree.limited, cut: tree.cut, found, ..Packet::default() };
     let mut objects = 0;
     for description in tree.elements().filter(|e| e.is(RDF, "Description")) {
         // Nested descriptions are structures inside a property, not the object.
