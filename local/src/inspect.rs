@@ -1,9 +1,11 @@
 //! `mediadex inspect`: what the extraction says of files, folders or objects,
 //! without an index: the same code that fills one.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -12,11 +14,12 @@ use futures::{Stream, StreamExt, stream};
 use mediadex_core::config::extraction_limits;
 use mediadex_core::context::sdk_config;
 use mediadex_core::file::{Document, fill_defaults, to_wire};
-use mediadex_core::ingest::{Facts, Fetched, describe, fetch};
+use mediadex_core::ingest::{Facts, Fetched, describe, fetch, read_sidecars};
 use mediadex_core::ledger::Source;
 use mediadex_core::model::{ObjectUri, Timestamp};
 use mediadex_core::query::Needs;
 use mediadex_core::{Config, Context};
+use mediadex_media::sidecar::{self, Sidecar};
 use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Record, Step};
 use serde::Serialize;
 use serde_json::Value;
@@ -32,6 +35,10 @@ pub struct Inspect {
     /// Print one JSON object a line: {"path", "file", "gets", "bytes", "ms_cpu"}.
     #[arg(long)]
     json: bool,
+    /// Read what sidecars next to a file say of it: NAME.xmp, NAME.EXT.xmp and the JSON of
+    /// Google Takeout.
+    #[arg(long)]
+    sidecars: bool,
 }
 
 /// One line of `--json`.
@@ -94,8 +101,11 @@ pub async fn run(args: Inspect) -> anyhow::Result<ExitCode> {
     let mut failed = 0usize;
     for target in &args.targets {
         let is_uri = target.starts_with("s3://") || target.starts_with("oss://");
-        let mut found: std::pin::Pin<Box<dyn Stream<Item = Line>>> =
-            if is_uri { objects(target).await? } else { files(PathBuf::from(target))? };
+        let mut found: std::pin::Pin<Box<dyn Stream<Item = Line>>> = if is_uri {
+            objects(target, args.sidecars).await?
+        } else {
+            files(PathBuf::from(target), args.sidecars)?
+        };
         while let Some(line) = found.next().await {
             failed += usize::from(line.error.is_some());
             if let Some(error) = &line.error {
@@ -124,7 +134,7 @@ fn print(text: &str) -> std::io::Result<bool> {
 }
 
 /// Files below a path, in the order of their names.
-fn files(root: PathBuf) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = Line>>>> {
+fn files(root: PathBuf, sidecars: bool) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = Line>>>> {
     let meta = std::fs::metadata(&root).with_context(|| format!("{} cannot be opened", root.display()))?;
     let mut paths = Vec::new();
     if meta.is_dir() {
@@ -133,16 +143,70 @@ fn files(root: PathBuf) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = Li
         paths.push(root);
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let lines = stream::iter(paths).map(|path| async move {
-        let name = path.display().to_string();
-        let read = tokio::task::spawn_blocking(move || inspect_file(&path)).await;
-        match read {
-            Ok(Ok(line)) => line,
-            Ok(Err(error)) => Line::failed(name, format!("{error:#}")),
-            Err(error) => Line::failed(name, error),
+    let named = sidecars.then(|| Arc::new(Sidecars::of(&paths)));
+    let lines = stream::iter(paths).map(move |path| {
+        let sidecars = named.clone();
+        async move {
+            let name = path.display().to_string();
+            let read = tokio::task::spawn_blocking(move || inspect_file(&path, sidecars.as_deref())).await;
+            match read {
+                Ok(Ok(line)) => line,
+                Ok(Err(error)) => Line::failed(name, format!("{error:#}")),
+                Err(error) => Line::failed(name, error),
+            }
         }
     });
     Ok(Box::pin(lines.buffered(cores)))
+}
+
+/// The names of the sidecars of each folder.
+struct Sidecars {
+    by_folder: HashMap<PathBuf, BTreeSet<String>>,
+}
+
+impl Sidecars {
+    /// Those of the folders of some files, whether or not they are among the files.
+    fn of(paths: &[PathBuf]) -> Self {
+        let folders: BTreeSet<&Path> = paths.iter().map(|path| folder_of(path)).collect();
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+            let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+            names.filter(|name| sidecar::is_sidecar(name)).collect()
+        };
+        Self { by_folder: folders.into_iter().map(|folder| (folder.to_owned(), names(folder))).collect() }
+    }
+
+    /// Adds what the sidecars of a file say.
+    fn read(&self, path: &Path, name: &str, size: u64, record: &mut Record) {
+        let folder = folder_of(path);
+        let Some(names) = self.by_folder.get(folder) else { return };
+        if sidecar::is_sidecar(name) {
+            return;
+        }
+        let window = sidecar::sidecars_of(name);
+        let near = names.range(window.prefix.clone()..).take_while(|name| window.contains(name));
+        let read = |name: &str| {
+            let mut content = Vec::new();
+            let file = std::fs::File::open(folder.join(name));
+            // One byte more tells whether there is more.
+            let read = file.and_then(|file| file.take(sidecar::MAX_BYTES + 1).read_to_end(&mut content));
+            let is_cut = content.len() as u64 > sidecar::MAX_BYTES;
+            content.truncate(usize::try_from(sidecar::MAX_BYTES).unwrap_or(usize::MAX));
+            let content = read.map(|_| content).map_err(|error| error.to_string());
+            Sidecar { name: name.to_owned(), content, is_cut }
+        };
+        let sidecars: Vec<Sidecar> =
+            sidecar::of_object(name, near.map(String::as_str)).into_iter().map(read).collect();
+        if !sidecars.is_empty() {
+            record.add_sidecars((name, size), &sidecars, Features::all(), &extraction_limits());
+        }
+    }
+}
+
+/// The folder of a file; that of a name alone is the present one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Regular files below a folder; links are not followed, as `up` does not.
@@ -166,11 +230,14 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the file cannot be read.
-fn inspect_file(path: &Path) -> anyhow::Result<Line> {
+fn inspect_file(path: &Path, sidecars: Option<&Sidecars>) -> anyhow::Result<Line> {
     let mut file = std::fs::File::open(path)?;
     let meta = file.metadata()?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let record = extract_file(&mut file, meta.len(), &name, extraction_limits())?;
+    let mut record = extract_file(&mut file, meta.len(), &name, extraction_limits())?;
+    if let Some(sidecars) = sidecars {
+        sidecars.read(path, &name, meta.len(), &mut record);
+    }
     let modified = meta
         .modified()
         .ok()
@@ -211,7 +278,10 @@ fn read_range(file: &mut std::fs::File, range: std::ops::Range<u64>) -> anyhow::
 }
 
 /// An object, or all objects below a prefix that ends in a slash.
-async fn objects(target: &str) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = Line>>>> {
+async fn objects(
+    target: &str,
+    sidecars: bool,
+) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = Line>>>> {
     let path = target.split_once("://").map_or(target, |(_, path)| path);
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     if bucket.is_empty() {
@@ -242,15 +312,20 @@ async fn objects(target: &str) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<It
     let beside = ctx.config.read_concurrency;
     let lines = stream::iter(keys).map(move |key| {
         let (ctx, uri) = (ctx.clone(), ObjectUri::new(&bucket, &key));
-        async move { inspect_object(&ctx, &uri).await }
+        async move { inspect_object(&ctx, &uri, sidecars).await }
     });
     Ok(Box::pin(lines.buffered(beside)))
 }
 
-async fn inspect_object(ctx: &Context, uri: &ObjectUri) -> Line {
+async fn inspect_object(ctx: &Context, uri: &ObjectUri, sidecars: bool) -> Line {
     let path = format!("s3://{}/{}", uri.bucket, uri.key);
     match fetch(ctx, uri, Features::all(), None).await {
-        Fetched::Read { facts, record } => {
+        Fetched::Read { facts, mut record } => {
+            if let Some(record) = record.as_mut().filter(|_| sidecars)
+                && let Err(error) = read_sidecars(ctx, uri, facts.source.size, record).await
+            {
+                return Line::failed(path, error.internal_text());
+            }
             let mut line = Line::new(path, &uri.key, *facts, record.as_deref());
             line.file.insert("URI".into(), Value::from(uri.to_string()));
             line
@@ -319,7 +394,7 @@ fn clock(seconds: f64) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -334,12 +409,32 @@ mod tests {
         walk(dir.path(), &mut paths).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.strip_prefix(dir.path()).unwrap()).collect();
         assert_eq!(names, [Path::new("a.txt"), Path::new("b/x.gif")]);
-        let line = inspect_file(paths.last().unwrap()).unwrap();
+        let line = inspect_file(paths.last().unwrap(), None).unwrap();
         assert_eq!(line.file.get("ImageWidth"), Some(&Value::from(64)));
         assert_eq!(line.file.get("ObjectStatus"), Some(&Value::from("Indexed")));
         assert_eq!((line.gets, line.bytes), (1, 14));
         let shown = people(&[line]);
         assert!(shown.contains("64x32") && shown.contains("1 file(s), 1 reads of 14 B"), "{shown}");
+    }
+
+    #[test]
+    fn sidecars_are_read_where_they_are_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, content: &[u8]| {
+            std::fs::write(dir.path().join(name), content).unwrap();
+            dir.path().join(name)
+        };
+        let picture = put("x.gif", b"GIF89a\x40\x00\x20\x00\x00\x00\x00;");
+        let xmp = put("x.gif.xmp", br#"<rdf:RDF><rdf:Description xmp:Rating="3"/></rdf:RDF>"#);
+        put("x.gif.json", br#"{"title": "x.gif", "description": "told", "photoTakenTime": {}}"#);
+        let paths = [picture, xmp];
+        let sidecars = Sidecars::of(&paths);
+        let [plain, with] = [None, Some(&sidecars)].map(|it| inspect_file(&paths[0], it).unwrap().file);
+        assert!(plain.get("Rating").is_none() && plain.get("Description").is_none(), "{plain:?}");
+        assert_eq!(with.get("Rating"), Some(&Value::from(3)), "{with:?}");
+        assert_eq!(with.get("Description"), Some(&Value::from("told")), "{with:?}");
+        let own = inspect_file(&paths[1], Some(&sidecars)).unwrap().file;
+        assert!(own.get("Rating").is_none() && own.get("Reason").is_none(), "{own:?}");
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod objects;
 mod oracle;
 mod queries;
 mod redrive;
+mod sidecars;
 mod support;
 mod unreadable;
 mod vectors;

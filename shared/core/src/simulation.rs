@@ -32,6 +32,11 @@ mod on {
         Guard,
         /// What scans may remove is one budget for all of them.
         Budget,
+        /// The main objects of a sidecar are read again before its own row is written.
+        SidecarOrder,
+        /// An event of a sidecar has the rows of its main objects written even where
+        /// they are right.
+        SidecarRev,
     }
 
     struct Simulation {
@@ -80,6 +85,8 @@ mod without {
         Lease,
         Guard,
         Budget,
+        SidecarOrder,
+        SidecarRev,
     }
 
     pub(crate) const fn now() -> Option<i64> {

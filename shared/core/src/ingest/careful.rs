@@ -11,6 +11,7 @@
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, head};
 use super::reconcile::{Target, work_off};
+use super::sidecars;
 use crate::context::Context;
 use crate::error::Result;
 use crate::ledger::Row;
@@ -30,6 +31,16 @@ pub(super) async fn one_by_one(ctx: &Context, target: &Target, hints: Vec<Hint>)
 }
 
 async fn one(ctx: &Context, target: &Target, mut hint: Hint) -> Result<Outcome> {
+    if sidecars::is_sidecar(target, &hint.uri) {
+        // Each of its main objects is noted as itself.
+        for main in sidecars::mains(ctx, &hint, None).await? {
+            let outcome = Box::pin(one(ctx, target, main)).await?;
+            if matches!(outcome, Outcome::Failed(_) | Outcome::DatasetGone) {
+                return Ok(outcome);
+            }
+        }
+        hint.mains_are_done = true;
+    }
     let mut noted = None;
     if target.template.features.reads_object() {
         match head(ctx, &hint.uri).await {

@@ -19,7 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::ledger::{Columns, Range, Row, RowKey, Status, range_partition};
 use crate::model::Timestamp;
 use crate::simulation::{Safeguard, is_off};
-use crate::state::{Binding, Budget, Dataset, Held, Run, Totals};
+use crate::state::{Binding, Budget, Dataset, Held, Run, Stage, Totals};
 
 /// Moves are looked for when more than this part of the budget is at stake: it
 /// takes reading the whole dataset once.
@@ -211,6 +211,42 @@ async fn moves(ctx: &Context, run: &Run, dataset: &Dataset) -> Result<i64> {
     });
     partitions.buffer_unordered(PARTITIONS).try_collect::<Vec<()>>().await?;
     Ok(contents.into_inner().unwrap_or_else(PoisonError::into_inner).moved())
+}
+
+/// What all walks of a run came to. Each walk counts what it did; what could not be
+/// read or had no room was last seen by the last walk over everything.
+pub(super) fn totals(run: &Run, walk: Totals) -> Totals {
+    let before = run.before;
+    let sum = Totals {
+        listed: before.listed + walk.listed,
+        indexed: before.indexed + walk.indexed,
+        removed: before.removed + walk.removed,
+        ..walk
+    };
+    match run.stage {
+        Stage::Remove => Totals { failed: before.failed, refused: before.refused, ..sum },
+        Stage::Index | Stage::Fill => sum,
+    }
+}
+
+/// Ends a walk over a bucket; `true` where the run is to walk once more.
+pub(super) async fn end_walk(ctx: &Context, run: &Run, dataset: &Dataset, totals: Totals) -> Result<bool> {
+    // A walk for removals finds more missing than it was granted where objects go
+    // while it runs: the guard is asked again.
+    if run.stage != Stage::Fill && totals.missing > 0 {
+        if decide(ctx, run, dataset, totals).await? == Verdict::Granted {
+            return Ok(true);
+        }
+    } else if totals.missing == 0 && run.prefix.is_empty() {
+        ctx.db.release_removals(&run.dataset_id, &run.bucket, run.create_time).await?;
+    }
+    if totals.refused > 0 && totals.removed > 0 && run.stage != Stage::Fill {
+        // What it removed may have made room for what it refused before that.
+        tracing::info!(run = %run.run, bucket = %run.bucket, refused = totals.refused, "the scan removed files and found no room for others: once more");
+        ctx.db.walk_again(run, Stage::Fill, totals).await?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

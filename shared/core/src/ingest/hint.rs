@@ -1,6 +1,7 @@
 //! Hints: that an object should be looked at, and what came of it.
 
 use super::object::Facts;
+use super::sidecars::OfSidecar;
 use crate::error::Error;
 use crate::ledger::{Addresses, Row, Source};
 use crate::model::{InputFile, ObjectUri, Timestamp};
@@ -45,6 +46,13 @@ pub struct Hint {
     /// The addresses of the place that the manual call sets, once they were
     /// looked up.
     pub addresses: Option<Addresses>,
+    /// The sidecars of the object may have changed, and nothing else is told.
+    pub sidecar: Option<OfSidecar>,
+    /// What a page of a scan shows next to the object: the sidecars of an object that has
+    /// no row, the main objects of a sidecar.
+    pub beside: Option<Vec<(String, Source)>>,
+    /// The main objects of this sidecar were read again already.
+    pub mains_are_done: bool,
 }
 
 impl Hint {
@@ -64,6 +72,9 @@ impl Hint {
             avoid: None,
             at: None,
             addresses: None,
+            sidecar: None,
+            beside: None,
+            mains_are_done: false,
         }
     }
 }

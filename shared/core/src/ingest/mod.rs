@@ -14,6 +14,7 @@ mod object;
 mod reconcile;
 mod scan;
 mod schedule;
+mod sidecars;
 mod split;
 mod text;
 
@@ -25,4 +26,5 @@ pub use object::{Facts, Fetched, describe, fetch};
 pub use reconcile::{Target, reconcile};
 pub use scan::{ScanStep, SegmentRef, StepReply, run_step};
 pub use schedule::{Due, ScheduleReply, on_schedule};
+pub use sidecars::read_sidecars;
 pub use text::{run_text, run_text_event};

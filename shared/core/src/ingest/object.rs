@@ -291,7 +291,7 @@ async fn add_tags(ctx: &Context, uri: &ObjectUri, facts: &mut Facts, always: boo
     None
 }
 
-async fn get(
+pub(super) async fn get(
     ctx: &Context,
     uri: &ObjectUri,
     range: Option<Range<u64>>,
@@ -312,7 +312,7 @@ async fn get(
     reply
 }
 
-async fn body(output: GetObjectOutput) -> Result<Vec<u8>, Error> {
+pub(super) async fn body(output: GetObjectOutput) -> Result<Vec<u8>, Error> {
     let bytes = output.body.collect().await.map_err(Error::unavailable)?;
     Ok(bytes.to_vec())
 }

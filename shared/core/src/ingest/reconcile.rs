@@ -21,19 +21,22 @@ use super::attributes::replace;
 use super::careful;
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, describe, fetch, fetch_again, is_marker, read_attributes};
+use super::sidecars;
 use super::text;
 use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{
     Change, Committed, Origin, Row, RowKey, Source, Status, addresses_of, commit, read_rows,
 };
-use crate::model::{InputFile, ObjectUri, Template, Timestamp, template_of};
+use crate::model::{ObjectUri, Template, Timestamp, template_of};
 use crate::query::Needs;
 use crate::simulation::{Safeguard, is_off};
 use crate::state::Dataset;
 
 /// How often a hint starts again after a conflict before it is given back.
 const MAX_ROUNDS: u32 = 10;
+/// Why it is given back.
+const BUSY: &str = "a row kept being written by others";
 /// How long a tombstone is kept: longer than any event is late.
 const TOMBSTONE_SECONDS: i64 = 86_400;
 /// Rows that are gathered into one commit.
@@ -72,6 +75,7 @@ impl Target {
                 lacking: &[],
                 tags_by_scan: false,
                 text: false,
+                sidecars: false,
             }),
         }
     }
@@ -107,18 +111,23 @@ pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> 
 pub(super) async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
     let count = hints.len();
     let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
-    let (mut open, follows) = merge(hints);
-    for round in 0..MAX_ROUNDS {
-        if open.is_empty() {
-            break;
+    let (open, follows) = merge(hints);
+    // Sidecars last: the rows of their main objects are right by then.
+    let (last, first): (Vec<Placed>, Vec<Placed>) =
+        open.into_iter().partition(|(_, hint)| sidecars::is_sidecar(target, &hint.uri));
+    for mut open in [first, last] {
+        for round in 0..MAX_ROUNDS {
+            if open.is_empty() {
+                break;
+            }
+            if round > 0 {
+                crate::state::pause(round.min(4)).await;
+            }
+            open = one_round(ctx, target, open, &mut outcomes).await;
         }
-        if round > 0 {
-            crate::state::pause(round.min(4)).await;
+        for (index, _) in open {
+            set(&mut outcomes, index, Outcome::Failed(Error::unavailable(BUSY)));
         }
-        open = one_round(ctx, target, open, &mut outcomes).await;
-    }
-    for (index, _) in open {
-        set(&mut outcomes, index, Outcome::Failed(Error::unavailable("a row kept being written by others")));
     }
     for (index, leader) in follows {
         if let Some(outcome) = outcomes.get(leader).cloned().flatten() {
@@ -157,7 +166,7 @@ fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
                         first.seq = hint.seq;
                     }
                     first.manual = match (first.manual.take(), hint.manual) {
-                        (Some(earlier), Some(later)) => Some(overlay(earlier, later)),
+                        (Some(earlier), Some(later)) => Some(later.over(&earlier)),
                         (earlier, later) => later.or(earlier),
                     };
                     first.attempt = first.attempt.max(hint.attempt);
@@ -165,23 +174,12 @@ fn merge(hints: Vec<Hint>) -> (Vec<Placed>, Vec<(usize, usize)>) {
                     first.avoid = first.avoid.take().or(hint.avoid);
                     first.is_guess &= hint.is_guess;
                     first.text &= hint.text;
+                    first.sidecar = first.sidecar.take().filter(|_| hint.sidecar.is_some());
                 }
             }
         }
     }
     (open, follows)
-}
-
-/// One call's values over those of an earlier one for the same file.
-fn overlay(earlier: InputFile, later: InputFile) -> InputFile {
-    let mut map = match serde_json::to_value(&earlier) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    if let Ok(Value::Object(over)) = serde_json::to_value(&later) {
-        map.extend(over);
-    }
-    serde_json::from_value(Value::Object(map)).unwrap_or(later)
 }
 
 /// Whether sequencer `a` comes after `b`. They compare within one key only:
@@ -232,7 +230,7 @@ async fn one_round(
             if let Some(file) = &hint.manual {
                 hint.addresses = addresses_of(file, &target.template);
             }
-            let decision = Box::pin(decide(ctx, target, &hint, row)).await;
+            let decision = Box::pin(decide_in_order(ctx, target, &hint, row)).await;
             (index, hint, decision)
         })
         .buffer_unordered(ctx.config.read_concurrency);
@@ -269,7 +267,8 @@ async fn write(
                 text::send(ctx, target, &change.new).await;
                 set(outcomes, index, then);
             }
-            Committed::Conflict => again.push((index, hint)),
+            // A page of a scan may be older than the row that was met.
+            Committed::Conflict => again.push((index, Hint { beside: None, ..hint })),
             Committed::NoRoom => set(outcomes, index, Outcome::LimitExceeded),
             Committed::Gone => set(outcomes, index, Outcome::DatasetGone),
             Committed::Failed(error) => set(outcomes, index, Outcome::Failed(error)),
@@ -308,6 +307,20 @@ pub(super) async fn expect_the_worst(ctx: &Context, target: &Target, hints: &[Hi
     commit(&ctx.db, &target.dataset_id, target.shards, &changes).await;
 }
 
+/// Decides on one hint. Where it is of a sidecar, its main objects are read again before
+/// its row is written.
+async fn decide_in_order(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
+    let decision = decide(ctx, target, hint, row).await;
+    let Decision::Write { change, .. } = &decision else { return decision };
+    if is_off(Safeguard::SidecarOrder) && sidecars::is_sidecar(target, &hint.uri) {
+        commit(&ctx.db, &target.dataset_id, target.shards, std::slice::from_ref(&**change)).await;
+    }
+    match sidecars::mains_first(ctx, target, hint, change).await {
+        None => decision,
+        Some(outcome) => Decision::Settled(outcome),
+    }
+}
+
 /// Decides on one hint: reads the object and makes the row that describes it.
 async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
     if let Some(row) = &row
@@ -330,13 +343,24 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
     if let (true, Some(row)) = (hint.text, &row) {
         return text_alone(ctx, target, row).await;
     }
-    // A manual call has the object read again; so has a row that failed before.
-    let known = row
-        .as_ref()
-        .filter(|row| {
-            hint.manual.is_none() && row.failed_attempts.is_none() && row.status != Status::Tombstone
-        })
-        .and_then(|row| row.source.as_ref());
+    if let Some(write) = hint.sidecar.as_ref().and_then(|of| sidecars::is_known(of, row.as_ref())) {
+        return keep(row, write);
+    }
+    let look = match sidecars::look(ctx, target, hint, row.as_ref()).await {
+        Ok(look) => look,
+        Err(error) => return Decision::Settled(Outcome::Failed(error)),
+    };
+    if let Some(write) = sidecars::is_right(hint, &look, row.as_ref()) {
+        return keep(row, write);
+    }
+    // A manual call has the object read again; so has a row that failed before, or that
+    // was made with other sidecars.
+    let source =
+        row.as_ref().filter(|row| row.status != Status::Tombstone).and_then(|row| row.source.as_ref());
+    let known = source.filter(|_| {
+        let has_failed = row.as_ref().is_some_and(|row| row.failed_attempts.is_some());
+        hint.manual.is_none() && !has_failed && !look.is_other
+    });
     let now = Timestamp::now();
     let features = target.template.features;
     let is_live = row.as_ref().is_some_and(|row| row.status == Status::Live);
@@ -355,9 +379,22 @@ async fn decide(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -
         Fetched::Refused { facts: None, .. } if hint.is_guess && is_absent => {
             Decision::Settled(Outcome::Removed)
         }
-        Fetched::Read { facts, record } => {
+        // Its record is worth more than what sidecars would change.
+        Fetched::Refused { facts: Some(facts), .. }
+            if look.is_other && source.is_some_and(|source| source.same_version(&facts.source)) =>
+        {
+            other_attributes(target, hint, row, &facts, now)
+        }
+        Fetched::Read { facts, mut record } => {
             let mut new = next_row(target, hint, row.as_ref(), now);
             new.failed_attempts = None;
+            if let Some(record) = &mut record {
+                let size = facts.source.size;
+                match sidecars::read(ctx, target, hint, look, size, record).await {
+                    Ok(seen) => new.sidecars = seen,
+                    Err(error) => return Decision::Settled(Outcome::Failed(error)),
+                }
+            }
             let described = describe(*facts, record.as_deref());
             new.text = text::mark_of(target, &described.1);
             store(&mut new, hint, described, row, Outcome::Indexed)
@@ -402,6 +439,18 @@ async fn text_alone(ctx: &Context, target: &Target, row: &Row) -> Decision {
         return Decision::Settled(Outcome::Unchanged);
     }
     Decision::Write { change: Box::new(Change { old: Some(row.clone()), new }), then: Outcome::Unchanged }
+}
+
+/// The row says what it should. It is written nevertheless where another worker may have
+/// seen something else in between.
+fn keep(row: Option<Row>, write: bool) -> Decision {
+    match row.filter(|_| write && !is_off(Safeguard::SidecarRev)) {
+        Some(row) => {
+            let change = Box::new(Change { new: row.clone(), old: Some(row) });
+            Decision::Write { change, then: Outcome::Unchanged }
+        }
+        None => Decision::Settled(Outcome::Unchanged),
+    }
 }
 
 /// An object that is not read, because that ends the process. A row that says so of
@@ -468,6 +517,7 @@ fn other_attributes(
     replace(&mut fields, facts);
     let mut new = next_row(target, hint, Some(&row), now);
     new.text = row.text;
+    new.sidecars = row.sidecars.clone();
     if fields == old {
         if !hint.attributes {
             return Decision::Settled(Outcome::Unchanged);

@@ -22,10 +22,11 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{Compared, compare_listed, compares_tags, hints_of_other_tags};
-use super::guard::{self, Verdict};
+use super::guard;
 use super::hint::{Hint, Outcome};
 use super::object::{is_marker, listed};
 use super::reconcile::{Target, reconcile};
+use super::sidecars::{OnPage, hint_of_difference, is_sidecar};
 use super::split::{list, split};
 use super::text::lacks_text;
 use crate::context::Context;
@@ -361,6 +362,9 @@ async fn compare(
     };
     let mut new: HashMap<&str, &Source> =
         page.objects.iter().map(|(key, source)| (key.as_str(), source)).collect();
+    let reach = (segment.checkpoint.as_str(), page.upto.as_deref());
+    let shown = OnPage::new(target, page.objects.iter(), reach, &run.prefix);
+    let beside = |key: &str| shown.as_ref().and_then(|page| page.beside(key));
     let mut difference = Difference::default();
     let mut same = Vec::new();
     for row in rows {
@@ -369,13 +373,22 @@ async fn compare(
             continue;
         }
         match new.remove(uri.key.as_str()) {
-            Some(listed) => match (compare_listed(&row, listed), lacks_text(target, &row)) {
-                (Compared::Same, false) if with_tags => same.push(row),
-                (Compared::Same, false) => {}
-                (compared, _) => difference.hints.push(Hint {
+            Some(listed) => match compare_listed(&row, listed) {
+                Compared::Same => match hint_of_difference(shown.as_ref(), &row, &uri) {
+                    Some(hint) => difference.hints.push(hint),
+                    None if lacks_text(target, &row) => difference.hints.push(Hint {
+                        listed: Some(listed.clone()),
+                        text: true,
+                        ..Hint::new(uri)
+                    }),
+                    None if with_tags => same.push(row),
+                    None => {}
+                },
+                compared => difference.hints.push(Hint {
                     listed: Some(listed.clone()),
                     attributes: compared == Compared::OtherAttributes,
-                    text: compared == Compared::Same,
+                    // The sidecars of an object with a row are asked for.
+                    beside: beside(&uri.key).filter(|_| is_sidecar(target, &uri)),
                     ..Hint::new(uri)
                 }),
             },
@@ -392,7 +405,9 @@ async fn compare(
     for (key, listed) in new {
         let uri = ObjectUri::new(run.bucket.as_str(), key);
         // Nothing is there: the write says so itself, and needs no read before.
-        difference.hints.push(Hint { listed: Some(listed.clone()), seen: Some(None), ..Hint::new(uri) });
+        let beside = beside(key);
+        let listed = Some(listed.clone());
+        difference.hints.push(Hint { listed, seen: Some(None), beside, ..Hint::new(uri) });
     }
     Ok(difference)
 }
@@ -460,6 +475,7 @@ async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mu
                 Outcome::Failed(error) => {
                     tracing::warn!(uri = %hint.uri, attempt, error = %error.internal_text(), "an object will be tried again");
                     hint.seen = None;
+                    hint.beside = None;
                     open.push(hint);
                 }
             }
@@ -570,8 +586,11 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
     if open > 0 || segments.len() < run.segments as usize {
         return Err(Error::status_conflict(format!("{open} segment(s) of the scan are not done")));
     }
-    let totals = totals(&run, Totals::of(&segments));
-    if run.kind == RunKind::Full && end_walk(ctx, &run, totals).await? {
+    let totals = guard::totals(&run, Totals::of(&segments));
+    if run.kind == RunKind::Full
+        && let Some(dataset) = dataset_of(ctx, &run).await?
+        && guard::end_walk(ctx, &run, &dataset, totals).await?
+    {
         return Ok(reply(run_id, false));
     }
     let Totals { listed, indexed, removed, missing, failed, refused } = totals;
@@ -597,43 +616,6 @@ async fn finish(ctx: &Context, run_id: &str) -> Result<StepReply> {
         "scan finished"
     );
     Ok(reply(run_id, true))
-}
-
-/// What all walks of a run came to. Each walk counts what it did; what could not be
-/// read or had no room was last seen by the last walk over everything.
-fn totals(run: &Run, walk: Totals) -> Totals {
-    let before = run.before;
-    let sum = Totals {
-        listed: before.listed + walk.listed,
-        indexed: before.indexed + walk.indexed,
-        removed: before.removed + walk.removed,
-        ..walk
-    };
-    match run.stage {
-        Stage::Remove => Totals { failed: before.failed, refused: before.refused, ..sum },
-        Stage::Index | Stage::Fill => sum,
-    }
-}
-
-/// Ends a walk over a bucket; `true` where the run is to walk once more.
-async fn end_walk(ctx: &Context, run: &Run, totals: Totals) -> Result<bool> {
-    let Some(dataset) = dataset_of(ctx, run).await? else { return Ok(false) };
-    // A walk for removals finds more missing than it was granted where objects go
-    // while it runs: the guard is asked again.
-    if run.stage != Stage::Fill && totals.missing > 0 {
-        if guard::decide(ctx, run, &dataset, totals).await? == Verdict::Granted {
-            return Ok(true);
-        }
-    } else if totals.missing == 0 && run.prefix.is_empty() {
-        ctx.db.release_removals(&run.dataset_id, &run.bucket, run.create_time).await?;
-    }
-    if totals.refused > 0 && totals.removed > 0 && run.stage != Stage::Fill {
-        // What it removed may have made room for what it refused before that.
-        tracing::info!(run = %run.run, bucket = %run.bucket, refused = totals.refused, "the scan removed files and found no room for others: once more");
-        ctx.db.walk_again(run, Stage::Fill, totals).await?;
-        return Ok(true);
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

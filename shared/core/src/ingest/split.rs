@@ -187,7 +187,7 @@ pub(super) async fn list(
 
 /// A key of a listing. Storage encodes what XML cannot carry; what is no UTF-8
 /// even so, no request can name.
-fn listed_key(key: &str) -> String {
+pub(super) fn listed_key(key: &str) -> String {
     decode_key(key).unwrap_or_else(|_| key.to_owned())
 }
 

@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 type Item = HashMap<String, AttributeValue>;
 
 /// Status, origin, created, updated (after created), source, sequencer, failed
-/// attempts, storage class (empty: `STANDARD`), what is kept of its text (left out
-/// where nothing is said of it). New members go to the end: heads
+/// attempts, storage class (empty: `STANDARD`), what is kept of its text (null:
+/// nothing is said of it), sidecars (left out where there are none). New members go to the end: heads
 /// of older versions have fewer, and those of newer ones have more, which are
 /// skipped, so that two versions work while functions are replaced.
 #[derive(Debug, Serialize)]
@@ -39,7 +39,8 @@ struct Head(
     Option<String>,
     Option<u32>,
     Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")] Option<TextMark>,
+    Option<TextMark>,
+    #[serde(skip_serializing_if = "Option::is_none")] Option<Vec<(String, String)>>,
 );
 
 impl<'de> Deserialize<'de> for Head {
@@ -99,6 +100,7 @@ impl Row {
                 class => class.to_owned(),
             }),
             self.text,
+            Some(self.sidecars.clone()).filter(|sidecars| !sidecars.is_empty()),
         );
         let head = serde_json::to_string(&head).map_err(Error::internal)?;
         let mut item = Item::from([
@@ -148,7 +150,7 @@ impl Row {
             }
         }
         let missing = |name: &str| Error::internal(format!("a row has no {name}"));
-        let Head(status, origin, created, updated, source, seq, failed_attempts, class, text) =
+        let Head(status, origin, created, updated, source, seq, failed_attempts, class, text, sidecars) =
             parts.head.ok_or_else(|| missing("h"))?;
         let class = class.map(|class| if class.is_empty() { STANDARD.to_owned() } else { class });
         Ok(Self {
@@ -173,6 +175,7 @@ impl Row {
             updated: created.saturating_add(updated),
             failed_attempts,
             text,
+            sidecars: sidecars.unwrap_or_default(),
         })
     }
 }
@@ -222,6 +225,7 @@ mod tests {
         let mut standard = row();
         standard.source = Some(Source { class: Some(STANDARD.into()), ..Source::default() });
         full.failed_attempts = Some(2);
+        full.sidecars = vec![("k.xmp".into(), "e2".into())];
         full.ttl = Some(9);
         let input = r#"{"URI":"oss://bucket/k","CustomId":"1","CustomLabels":{"a":"b"},"Title":"T"}"#;
         full.user.merge(&serde_json::from_str::<InputFile>(input).unwrap(), None);
@@ -252,8 +256,9 @@ mod tests {
             (r#"["l","a",1,2,["e",3,4,null],"0A",5]"#, Some(5), None),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,"GLACIER"]"#, None, Some("GLACIER")),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,""]"#, None, Some(STANDARD)),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",[["k.xmp","e2"]]]"#, Some(5), Some(STANDARD)),
             // Of a later version.
-            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",{"new":[1]},"newer"]"#, Some(5), Some(STANDARD)),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",null,{"new":[1]},"newer"]"#, Some(5), Some(STANDARD)),
         ];
         for (stored, failed_attempts, class) in table {
             let mut item = row().to_item().unwrap();

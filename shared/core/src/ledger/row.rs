@@ -274,6 +274,9 @@ pub struct Row {
     pub updated: i64,
     /// Attempts that failed, while its object could not be read.
     pub failed_attempts: Option<u32>,
+    /// Names and ETags of the sidecars that the record was made with, in the order of the
+    /// names; the ETag is empty where one could not be read.
+    pub sidecars: Vec<(String, String)>,
     /// When it is forgotten (tombstones only), in seconds since the epoch.
     pub ttl: Option<i64>,
 }
@@ -298,6 +301,7 @@ impl Row {
             created: now,
             updated: now,
             failed_attempts: None,
+            sidecars: Vec::new(),
             ttl: None,
         }
     }

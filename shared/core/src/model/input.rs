@@ -115,6 +115,17 @@ fn labels<'de, D: Deserializer<'de>>(
 }
 
 impl InputFile {
+    /// This call's values over those of an earlier one for the same file.
+    pub fn over(self, earlier: &Self) -> Self {
+        let fields = |file: &Self| match serde_json::to_value(file) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let mut all = fields(earlier);
+        all.extend(fields(&self));
+        serde_json::from_value(Value::Object(all)).unwrap_or(self)
+    }
+
     /// Reads and checks the whole: the URI, the values and the sizes.
     ///
     /// # Errors

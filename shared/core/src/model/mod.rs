@@ -18,6 +18,6 @@ pub use resource::{
     BindingPhase, BindingState, BindingView, DatasetView, KeyValue, ProjectView, Reconcile, TagView,
     TaskStatus, TaskView,
 };
-pub use template::{TEMPLATES, Template, template_of};
+pub use template::{OPERATORS, TEMPLATES, Template, template_of};
 pub use time::{Timestamp, format_seconds};
 pub use uri::{BucketUri, ObjectUri};

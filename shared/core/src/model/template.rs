@@ -1,4 +1,6 @@
 //! Workflow templates: which operators run (semantics A.7).
+//!
+//! An id may add operators of this product to a template: `Official:MediaMeta+ReadSidecars`.
 
 use mediadex_media::Features;
 
@@ -18,6 +20,8 @@ pub struct Template {
     /// Whether the text of documents is kept, to be found by FuzzyQuery: the
     /// operator `ExtractDocumentText`.
     pub text: bool,
+    /// Whether sidecars are read with their objects (`ReadSidecars`).
+    pub sidecars: bool,
 }
 
 impl Template {
@@ -41,7 +45,7 @@ const ALL: Features = Features::all();
 const NONE: Features = Features::none();
 
 const fn template(features: Features, lacking: &'static [&'static str]) -> Template {
-    Template { features, lacking, tags_by_scan: false, text: false }
+    Template { features, lacking, tags_by_scan: false, text: false, sidecars: false }
 }
 
 /// The official templates. An empty id and `DefaultId` run everything there
@@ -79,9 +83,23 @@ pub const TEMPLATES: &[(&str, Template)] = &[
     ("Official:CognitionDocumentManagement", template(Features { mime: true, document: true, ..NONE }, &[])),
 ];
 
-/// A template by its id, or `None` when there is no such template.
+/// The operators that an id may add to a template.
+pub const OPERATORS: &[&str] = &["ExtractDocumentText", "ReadSidecars"];
+
+/// A template by its id, or `None` when there is no such template, or no such operator
+/// behind it.
 pub fn template_of(id: &str) -> Option<Template> {
-    TEMPLATES.iter().find(|(name, _)| *name == id).map(|(_, template)| *template)
+    let mut parts = id.split('+');
+    let name = parts.next()?;
+    let &(_, mut template) = TEMPLATES.iter().find(|(known, _)| *known == name)?;
+    for operator in parts {
+        match operator {
+            "ExtractDocumentText" => template.text = true,
+            "ReadSidecars" => template.sidecars = true,
+            _ => return None,
+        }
+    }
+    Some(template)
 }
 
 #[cfg(test)]
@@ -97,6 +115,17 @@ mod tests {
         let with_text: Vec<&str> =
             TEMPLATES.iter().filter(|(_, template)| template.text).map(|(name, _)| *name).collect();
         assert_eq!(with_text, ["Official:DocumentManagement", "Official:AllFunction"]);
+        for id in ["+ReadSidecars", "Official:MediaMeta+ReadSidecars", "DefaultId+ReadSidecars"] {
+            assert!(template_of(id).is_some_and(|template| template.sidecars), "{id}");
+        }
+        for id in ["ReadSidecars", "+", "Official:MediaMeta+", "Official:MediaMeta+Nonsense", "+readsidecars"]
+        {
+            assert!(template_of(id).is_none(), "{id}");
+        }
+        let both = template_of("Official:MediaMeta+ReadSidecars+ExtractDocumentText");
+        assert!(both.is_some_and(|template| template.sidecars && template.text));
+        assert!(template_of("+ExtractDocumentText").is_some_and(|template| template.text));
+        assert!(TEMPLATES.iter().all(|(_, template)| !template.sidecars));
     }
 
     #[test]

@@ -15,8 +15,11 @@ pub(super) const PROJECT: Param = Param::required("ProjectName", Name, "Name of 
 /// The settings that projects and datasets share.
 pub(super) const DESCRIPTION: Param =
     Param::optional("Description", Text, "1 to 256 characters; empty by default.");
-pub(super) const TEMPLATE: Param =
-    Param::optional("TemplateId", Text, "Workflow template; empty: everything that there is.");
+pub(super) const TEMPLATE: Param = Param::optional(
+    "TemplateId",
+    Text,
+    "Workflow template; empty: everything that there is. +ReadSidecars behind it: sidecars are read too.",
+);
 pub(super) const MAX_BINDINGS: Param = Param::optional(
     "DatasetMaxBindCount",
     Int(1, Limits::BINDINGS_OF_DATASET),
@@ -83,7 +86,11 @@ pub(super) fn check_settings(description: Option<&str>, template: Option<&str>) 
             .collect();
         return Err(Error::invalid(
             "TemplateId",
-            format!("There is no such template; there are {}.", known.join(", ")),
+            format!(
+                "There is no such template; there are {}. +{} may follow.",
+                known.join(", "),
+                crate::model::OPERATORS.join(", +")
+            ),
         ));
     }
     Ok(())

@@ -63,7 +63,8 @@ impl Record {
         limits: &Limits,
     ) {
         let mut read = Record { problems: Vec::new(), ..self.clone() };
-        let run = std::panic::AssertUnwindSafe(|| read.read_sidecars((main, size), sidecars, features, limits));
+        let run =
+            std::panic::AssertUnwindSafe(|| read.read_sidecars((main, size), sidecars, features, limits));
         match std::panic::catch_unwind(run) {
             Ok(problems) => {
                 self.metadata = read.metadata;
@@ -113,7 +114,11 @@ impl Record {
             } else if has_takeout {
                 // Only one of them is of this object.
             } else if sidecar.is_cut {
-                problems.add(ProblemKind::Limit, &sidecar.name, "it is longer than what is read of a sidecar");
+                problems.add(
+                    ProblemKind::Limit,
+                    &sidecar.name,
+                    "it is longer than what is read of a sidecar",
+                );
             } else {
                 match takeout::read(content) {
                     Ok(Some(told)) if !bond.is_cut || names::is_title_of(&told.title, main) => {
@@ -279,18 +284,25 @@ mod tests {
     fn cut_names_are_told_by_their_title() {
         let main = "a_name_that_is_longer_than_forty_six_characters_are.jpg";
         let sidecar = "a_name_that_is_longer_than_forty_six_character.json";
-        for (title, want) in [(main, true), ("a_name_that_is_longer_than_forty_six_characters_is.jpg", false)] {
-            let (file, reason) =
-                with(main, &json!({}), &[(sidecar, &takeout(&json!({ "title": title, "description": "D" })))]);
+        for (title, want) in [(main, true), ("a_name_that_is_longer_than_forty_six_characters_is.jpg", false)]
+        {
+            let (file, reason) = with(
+                main,
+                &json!({}),
+                &[(sidecar, &takeout(&json!({ "title": title, "description": "D" })))],
+            );
             assert_eq!((file["Description"] == json!("D"), reason), (want, None), "{title}");
         }
     }
 
     #[test]
     fn broken_sidecars_are_named_and_other_programs_json_is_passed_over() {
-        let cut = xmp(r#"xmp:Rating="4"><dc:subject>"#).replace("</rdf:Description></rdf:RDF></x:xmpmeta>", "");
+        let cut =
+            xmp(r#"xmp:Rating="4"><dc:subject>"#).replace("</rdf:Description></rdf:RDF></x:xmpmeta>", "");
         let long = format!(r#"xmp:Rating="4"><dc:subject>{}"#, "x".repeat(10));
+        let many = format!("[{}0]", "{},".repeat(20_000));
         let table = [
+            ("a.jpg.json", many.as_str(), Some("a.jpg.json: it has more values than are read of a sidecar")),
             ("a.xmp", "", Some("a.xmp: it has no XMP packet")),
             ("a.xmp", "\u{0}\u{1}garbage", Some("a.xmp: it has no XMP packet")),
             ("a.xmp", cut.as_str(), Some("a.xmp: the packet ends before its properties do")),
@@ -306,7 +318,11 @@ mod tests {
         let mut record = record(&json!({}));
         let read = [
             Sidecar { name: "a.xmp".into(), content: Ok(xmp(&long).into()), is_cut: true },
-            Sidecar { name: "a.jpg.xmp".into(), content: Err("access to it is denied".into()), is_cut: false },
+            Sidecar {
+                name: "a.jpg.xmp".into(),
+                content: Err("access to it is denied".into()),
+                is_cut: false,
+            },
         ];
         record.add_sidecars(("a.jpg", 1), &read, Features::all(), &Limits::default());
         assert_eq!(record.metadata.extra.rating, Some(4));

@@ -8,6 +8,8 @@ use crate::time::Stamp;
 
 /// Most names taken.
 const MAX_PERSONS: usize = 256;
+/// Most values in the JSON: exports have some dozens, and a few for each person.
+const MAX_VALUES: usize = 10_000;
 
 /// What the JSON says.
 #[derive(Debug, Default)]
@@ -24,6 +26,10 @@ pub(super) struct Takeout {
 /// Reads the JSON; `Ok(None)` where it is another program's.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Takeout>, &'static str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // A value takes far more memory than the two bytes that it may be written in.
+    if bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > MAX_VALUES {
+        return Err("it has more values than are read of a sidecar");
+    }
     let json: Value = serde_json::from_slice(bytes).map_err(|_| "it is no JSON")?;
     const KNOWN: [&str; 4] = ["photoTakenTime", "creationTime", "geoData", "googlePhotosOrigin"];
     let Some(title) = json.get("title").and_then(Value::as_str) else { return Ok(None) };
@@ -41,7 +47,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Takeout>, &'static str> {
         crate::image::lat_long_text(degrees("latitude")?, degrees("longitude")?)
     };
     let people = json.get("people").and_then(Value::as_array).into_iter().flatten();
-    let names = people.filter_map(|person| text::clean(person.get("name")?.as_str()?, crate::extra::MAX_NAME));
+    let names =
+        people.filter_map(|person| text::clean(person.get("name")?.as_str()?, crate::extra::MAX_NAME));
     Ok(Some(Takeout {
         title: title.to_owned(),
         description: json.get("description").and_then(Value::as_str).map(str::to_owned),
