@@ -142,7 +142,9 @@ fn run_operation_within(row: &'static Row, complete: fn(Context) -> Context) -> 
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_object_events() -> Run {
-    run("on-object-event", |ctx, event, _| async move { encode(on_object_event(&ctx, event).await?) })
+    run_within("on-object-event", Context::with_text_queue, |ctx, event, _| async move {
+        encode(on_object_event(&ctx, event).await?)
+    })
 }
 
 /// Runs the worker for index tasks.
@@ -150,7 +152,9 @@ pub fn run_object_events() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_work() -> Run {
-    run("on-work", |ctx, event, _| async move { encode(run_work_event(&ctx, event).await?) })
+    run_within("on-work", Context::with_text_queue, |ctx, event, _| async move {
+        encode(run_work_event(&ctx, event).await?)
+    })
 }
 
 /// Runs the worker for the texts of documents.
@@ -158,9 +162,8 @@ pub fn run_work() -> Run {
 /// # Errors
 /// When the runtime's API fails.
 pub fn run_text_work() -> Run {
-    run_within("on-text-work", reading_text, |ctx, event, _| async move {
-        encode(run_text_event(&ctx, event).await?)
-    })
+    let complete = |ctx| reading_text(ctx).with_text_queue();
+    run_within("on-text-work", complete, |ctx, event, _| async move { run_text_event(&ctx, event).await })
 }
 
 /// Runs what is done by the clock. Whatever the event says, it is time.

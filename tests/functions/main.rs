@@ -227,6 +227,9 @@ async fn every_function_runs_its_sample_event() {
     assert_eq!(reply["batchItemFailures"], json!([]), "a dataset that is gone");
     let error = lambda.invoke("on-text-work", &json!({"work": "scan", "run": "a"})).await.unwrap_err();
     assert_eq!(error["errorType"], json!("InvalidArgument"), "{error}");
+    // The step behind a scan, of a dataset without texts.
+    let sent = lambda.invoke("on-text-work", &json!({"run": run})).await.unwrap();
+    assert_eq!(sent, json!({"run": run, "partition": 0, "start": "", "done": true}));
     ran.push("on-text-work");
 
     for name in

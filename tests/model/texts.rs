@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dynoxide::Database;
-use mediadex_core::ingest::{Due, on_schedule};
+use mediadex_core::ingest::{Due, on_schedule, run_text_event};
 use rand::Rng;
 use serde_json::{Value, json};
 
@@ -102,6 +102,47 @@ async fn world_of(seed: u64, database: &Database) {
     let left: Vec<Value> = world.services.items(&world.ctx.config.files_table);
     let texts = left.iter().filter(|item| item["PK"]["S"].as_str().unwrap().starts_with("T#"));
     assert_eq!(texts.count(), 0, "seed {seed}");
+}
+
+/// In the cloud a scan sends nothing: a step behind it does.
+#[test]
+fn the_step_behind_a_scan_sends_what_is_pending() {
+    crate::play(async {
+        let database = Database::memory().unwrap();
+        let mut world = World::new(1, &database, None, |_| {}).await;
+        mediadex_core::state::create_tables(&world.ctx.db).await.unwrap();
+        let now = world.now();
+        let mut bucket = Bucket::default();
+        for number in 0..7 {
+            bucket.put(BUCKET, &format!("{number}.txt"), format!("wort{number} allein").into_bytes(), now);
+        }
+        world.services.wires.lock().unwrap().storage.buckets.insert(BUCKET.into(), bucket);
+        world.must("CreateProject", json!({"ProjectName": PROJECT})).await;
+        let template = "Official:DocumentManagement";
+        let dataset = json!({"ProjectName": PROJECT, "DatasetName": "d", "TemplateId": template});
+        world.must("CreateDataset", dataset).await;
+        world.must("CreateBinding", names()).await;
+        let run = world.ctx.db.open_runs().await.unwrap().pop().unwrap();
+        // The scan, whose messages are lost.
+        world.take_up();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        world.forget_work();
+        world.settle().await;
+        assert_eq!(fuzzy(&world, "allein").await, [""; 0]);
+        let mut step = json!({"run": run});
+        for steps in 0..10 {
+            step = run_text_event(&world.ctx, step).await.unwrap();
+            if step["done"] == json!(true) {
+                break;
+            }
+            assert!(steps < 9, "{step}");
+        }
+        world.settle().await;
+        assert_eq!(fuzzy(&world, "allein").await.len(), 7);
+        // Nothing is pending: nothing is sent.
+        let step = run_text_event(&world.ctx, json!({"run": "gone"})).await.unwrap();
+        assert_eq!(step["done"], json!(true));
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::http::HttpClient;
 
 use crate::config::Config;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, SendText, to_text_queue};
 use crate::error::{Error, Result};
 use crate::keys::Keys;
 use crate::state::Db;
@@ -41,6 +41,7 @@ pub struct Context {
     listings: Option<Arc<dyn Listings>>,
     care: Arc<Care>,
     text_reader: Option<Arc<dyn TextReader>>,
+    text_queue: Option<SendText>,
 }
 
 /// How objects are read after the process ended while it read some.
@@ -125,6 +126,7 @@ impl Context {
             listings: None,
             care: Arc::default(),
             text_reader: None,
+            text_queue: None,
         }
     }
 
@@ -138,6 +140,18 @@ impl Context {
     #[must_use]
     pub fn with_text_reader(self, reader: Arc<dyn TextReader>) -> Self {
         Self { text_reader: Some(reader), ..self }
+    }
+
+    /// The same context, which sends documents whose text is to be read to their queue:
+    /// a function that does not links no client for it.
+    #[must_use]
+    pub fn with_text_queue(self) -> Self {
+        Self { text_queue: Some(to_text_queue), ..self }
+    }
+
+    /// How documents are sent to the queue of texts.
+    pub(crate) fn text_queue(&self) -> Option<SendText> {
+        self.text_queue
     }
 
     /// Who reads the text of documents.

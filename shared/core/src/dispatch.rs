@@ -6,6 +6,7 @@
 //! the client of the one service that it needs.
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -77,19 +78,34 @@ pub async fn send_index_task(ctx: &Context, project: &str, task_id: &str) -> Res
     sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))
 }
 
-/// Has the text of a document read.
+/// How the text of a document is sent to its queue.
+pub(crate) type SendText = for<'a> fn(&'a Context, Work) -> BoxFuture<'a, Result<()>>;
+
+/// Has the text of a document read. Where nothing takes the work, its row says that
+/// the text is pending, and the last step of a scan sends it.
 ///
 /// # Errors
 /// When nothing was sent.
 pub async fn send_text(ctx: &Context, work: Work) -> Result<()> {
-    if let Some(dispatch) = ctx.dispatch() {
-        return dispatch.send(work).await;
+    match (ctx.dispatch(), ctx.text_queue()) {
+        (Some(dispatch), _) => dispatch.send(work).await,
+        (None, Some(send)) => send(ctx, work).await,
+        (None, None) => Ok(()),
     }
-    // Nobody else knows a way to it: scans say so once for each document.
-    let Some(queue) = &ctx.config.text_queue_url else { return Ok(()) };
-    let body = serde_json::to_string(&work).map_err(Error::internal)?;
-    let sent = ctx.sqs().send_message().queue_url(queue).message_body(body).send().await;
-    sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))
+}
+
+/// Sends the text of a document to its queue: given to the contexts of those functions
+/// that have room for the client.
+pub(crate) fn to_text_queue(ctx: &Context, work: Work) -> BoxFuture<'_, Result<()>> {
+    Box::pin(async move {
+        let Some(queue) = &ctx.config.text_queue_url else {
+            by_hand(&work);
+            return Ok(());
+        };
+        let body = serde_json::to_string(&work).map_err(Error::internal)?;
+        let sent = ctx.sqs().send_message().queue_url(queue).message_body(body).send().await;
+        sent.map(|_| ()).map_err(|error| Error::unavailable(error.into_service_error()))
+    })
 }
 
 /// Has a scan run driven to its end.

@@ -27,4 +27,4 @@ pub use reconcile::{Target, reconcile};
 pub use scan::{ScanStep, SegmentRef, StepReply, run_step};
 pub use schedule::{Due, ScheduleReply, on_schedule};
 pub use sidecars::read_sidecars;
-pub use text::{run_text, run_text_event};
+pub use text::{TextStep, run_text, run_text_event, send_pending};

@@ -3,11 +3,17 @@
 //!
 //! A row that is written for a document says that its text is pending; then the
 //! work is sent. So a message that is lost leaves something that the next scan finds.
+//! A scan has no room for a client of the queue: it leaves pending rows behind, and the
+//! last step of its state machine, which is the worker's, sends them.
+//!
 //! The worker keeps the text before the row says so, and writes the row under the
 //! `rev` that it read, as everybody does.
 
+use std::time::{Duration, Instant};
+
 use futures::future::BoxFuture;
 use mediadex_text::is_supported;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::events::{BatchReply, ItemFailure};
@@ -15,7 +21,10 @@ use super::reconcile::Target;
 use crate::context::Context;
 use crate::dispatch::{Work, send_text};
 use crate::error::{Code, Error, Result};
-use crate::ledger::{Change, Committed, Row, Status, TextMark, commit, keep_text, read_rows, remove_texts};
+use crate::ledger::{
+    Change, Columns, Committed, Range, Row, Status, TextMark, commit, keep_text, range_partition, read_rows,
+    remove_texts,
+};
 use crate::model::ObjectUri;
 use crate::query::Needs;
 use crate::text::{DocumentText, TextFailure, read_object};
@@ -57,32 +66,109 @@ pub(super) async fn send(ctx: &Context, target: &Target, row: &Row) {
     }
 }
 
+/// A step behind a scan: it sends the pending texts of the scan's dataset for a while.
+/// The reply is the next step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextStep {
+    /// The scan run.
+    pub run: String,
+    /// The partition that is walked.
+    #[serde(default)]
+    pub partition: u32,
+    /// Where its page begins: a sort key.
+    #[serde(default)]
+    pub start: String,
+    /// Whether no more steps are needed.
+    #[serde(default)]
+    pub done: bool,
+}
+
+/// How long a step may take before it hands on.
+const STEP: Duration = Duration::from_secs(60);
+
+/// Sends the texts that are pending after a scan. What cannot be sent, the next scan
+/// has sent.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn send_pending(ctx: &Context, mut step: TextStep) -> Result<TextStep> {
+    let started = Instant::now();
+    let ended = TextStep { done: true, ..step.clone() };
+    let missing = |error: &Error| error.code() == &Code::ResourceNotFound;
+    let run = match ctx.db.run(&step.run).await {
+        Err(error) if missing(&error) => return Ok(ended),
+        run => run?,
+    };
+    let dataset = match ctx.db.dataset(&run.project, &run.dataset).await {
+        Err(error) if missing(&error) => return Ok(ended),
+        Ok(dataset) if dataset.id != run.dataset_id => return Ok(ended),
+        dataset => dataset?,
+    };
+    let target = Target::new(&dataset, &ctx.db.project(&run.project).await?.template_id);
+    if !target.template.text {
+        return Ok(ended);
+    }
+    while step.partition < target.partitions {
+        let range = Range {
+            dataset_id: &target.dataset_id,
+            partition: step.partition,
+            low: "!",
+            high: "\u{10FFFF}",
+            columns: Columns::Heads,
+            limit: None,
+        };
+        let start = Some(step.start.clone()).filter(|start| !start.is_empty());
+        let (rows, next) = range_partition(&ctx.db, range, start).await?;
+        for row in &rows {
+            send(ctx, &target, row).await;
+        }
+        match next {
+            Some(next) => step.start = next,
+            None => (step.partition, step.start) = (step.partition + 1, String::new()),
+        }
+        if started.elapsed() > STEP {
+            return Ok(step);
+        }
+    }
+    Ok(TextStep { done: true, ..step })
+}
+
 /// Takes documents from the text queue: an SQS event whose bodies are [`Work`], or one
-/// piece of work as it is.
-pub fn run_text_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<BatchReply>> {
+/// piece of work as it is; or does the step behind a scan ([`TextStep`]).
+pub fn run_text_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<Value>> {
     Box::pin(async move {
-        if let Ok(work) = serde_json::from_value::<Work>(event.clone()) {
-            run_text(ctx, &work, 1).await?;
-            return Ok(BatchReply::default());
+        if event.get("run").is_some() && event.get("work").is_none() {
+            let step = serde_json::from_value(event)
+                .map_err(|error| Error::invalid_argument(format!("not a step behind a scan: {error}")))?;
+            return serde_json::to_value(send_pending(ctx, step).await?).map_err(Error::internal);
         }
-        let event: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(event)
-            .map_err(|error| Error::invalid_argument(format!("not a work event: {error}")))?;
-        let mut reply = BatchReply::default();
-        for message in event.records {
-            let id = message.message_id.unwrap_or_default();
-            let received = message.attributes.get("ApproximateReceiveCount");
-            let delivery = received.and_then(|count| count.parse().ok()).unwrap_or(1);
-            let done = match serde_json::from_str::<Work>(&message.body.unwrap_or_default()) {
-                Ok(work) => run_text(ctx, &work, delivery).await,
-                Err(error) => Err(Error::internal(error)),
-            };
-            if let Err(error) = done {
-                tracing::error!(message_id = %id, error = %error.internal_text(), "a text was not read");
-                reply.batch_item_failures.push(ItemFailure { item_identifier: id });
-            }
-        }
-        Ok(reply)
+        let reply = run_batch(ctx, event).await?;
+        serde_json::to_value(reply).map_err(Error::internal)
     })
+}
+
+async fn run_batch(ctx: &Context, event: Value) -> Result<BatchReply> {
+    if let Ok(work) = serde_json::from_value::<Work>(event.clone()) {
+        run_text(ctx, &work, 1).await?;
+        return Ok(BatchReply::default());
+    }
+    let event: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(event)
+        .map_err(|error| Error::invalid_argument(format!("not a work event: {error}")))?;
+    let mut reply = BatchReply::default();
+    for message in event.records {
+        let id = message.message_id.unwrap_or_default();
+        let received = message.attributes.get("ApproximateReceiveCount");
+        let delivery = received.and_then(|count| count.parse().ok()).unwrap_or(1);
+        let done = match serde_json::from_str::<Work>(&message.body.unwrap_or_default()) {
+            Ok(work) => run_text(ctx, &work, delivery).await,
+            Err(error) => Err(Error::internal(error)),
+        };
+        if let Err(error) = done {
+            tracing::error!(message_id = %id, error = %error.internal_text(), "a text was not read");
+            reply.batch_item_failures.push(ItemFailure { item_identifier: id });
+        }
+    }
+    Ok(reply)
 }
 
 /// Reads the text of a document whose row says that this is to be done. Doing it twice
