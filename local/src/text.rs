@@ -48,7 +48,8 @@ impl ChildReader {
     fn spawn(&self, content: &[u8], content_type: &str) -> std::io::Result<Child> {
         let space = ADDRESS_SPACE.saturating_add(FOR_EACH_BYTE.saturating_mul(content.len() as u64));
         Command::new(&self.program)
-            .args([COMMAND, "--content-type", content_type, "--address-space", &space.to_string()])
+            .args([COMMAND, "--content-type", content_type])
+            .args(["--address-space", &space.to_string(), "--length", &content.len().to_string()])
             // The allocator reserves a gigabyte at once unless told otherwise.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
             .stdin(Stdio::piped())
@@ -119,6 +120,9 @@ pub struct ReadText {
     /// Bytes of address space that the process may have.
     #[arg(long)]
     address_space: u64,
+    /// Bytes of the document.
+    #[arg(long)]
+    length: usize,
 }
 
 /// What the child does: it reads one document from stdin, and writes what came of it
@@ -129,7 +133,9 @@ pub struct ReadText {
 pub fn read_text(args: &ReadText) -> anyhow::Result<ExitCode> {
     limit(args.address_space);
     end_with_parent();
+    // At once: a buffer that grows is held twice.
     let mut content = Vec::new();
+    content.try_reserve_exact(args.length)?;
     std::io::stdin().lock().take(DOCUMENT_BYTES + 1).read_to_end(&mut content)?;
     let read = read_here(&content, &args.content_type);
     serde_json::to_writer(std::io::stdout().lock(), &read)?;

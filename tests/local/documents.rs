@@ -80,9 +80,9 @@ async fn what_gives_no_text_is_named_with_its_reason() {
 
 /// What the child process answers to a document.
 fn child(content_type: &str, space: u64, document: &[u8]) -> Option<Value> {
-    let space = space.to_string();
+    let (space, length) = (space.to_string(), document.len().to_string());
     let mut child = Command::new(PROGRAM)
-        .args(["read-text", "--content-type", content_type, "--address-space", &space])
+        .args(["read-text", "--content-type", content_type, "--address-space", &space, "--length", &length])
         .env("MIMALLOC_ARENA_RESERVE", "65536")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -198,6 +198,11 @@ async fn words_of_documents_are_found_after_names() {
     local.until_found("baume bericht", &["page.html"]).await;
     local.until_found("figures quart", &["report.txt"]).await;
     assert_eq!(local.fuzzy("quarterly interest").await, [""; 0]);
+    // As `mediadex find` asks for words, by themselves and in quotation marks.
+    for words in [json!("quarterly"), json!("marmalade works")] {
+        let condition = json!({"Operation": "fuzzy", "Value": words});
+        assert_eq!(local.find("p", "d", condition).await, ["report.txt"], "{words}");
+    }
     assert_eq!(local.texts().await, 3);
     let file = json!({"ProjectName": "p", "DatasetName": "d", "URI": "oss://bucket/blank.html"});
     local
