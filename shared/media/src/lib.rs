@@ -102,6 +102,12 @@ use ctx::Ctx;
 use detect::Family;
 use source::Parse;
 
+/// The syntax of PDF, for readers of its text: objects, decryption with the empty password,
+/// predictors.
+pub mod pdf {
+    pub use crate::document::pdf::{Crypt, Fault, Lexer, Object, unpredict};
+}
+
 pub use extra::{Boundary, Chapter, Extra, Figure};
 pub use extraction::{
     Detected, Extraction, Features, Limits, ObjectInfo, Problem, ProblemKind, Record, Step,

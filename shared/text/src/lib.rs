@@ -4,13 +4,19 @@
 //! unpacks, in the text that it makes and in time. None follows nesting by recursion that a
 //! document decides the depth of. What was not read is said in [`Text::notes`].
 
+mod bytes;
 mod charset;
 mod entities;
 mod html;
 mod kind;
 mod markup;
+mod office;
+mod ole;
 mod out;
+mod pdf;
 mod plain;
+mod rtf;
+mod zip;
 
 use std::fmt;
 use std::time::Instant;
@@ -128,6 +134,25 @@ fn read(content: &[u8], content_type: &str, kind: Kind, out: &mut Out) -> Read {
     match kind {
         Kind::Plain => plain::read(content, charset_name, out),
         Kind::Html => html::read(content, charset_name, out),
-        _ => Err(Error::Unsupported(content_type.to_owned()).into()),
+        Kind::Rtf => rtf::read(content, out),
+        Kind::Pdf => pdf::read(content, out),
+        // Documents of programs go by many names; their first bytes tell.
+        Kind::Package | Kind::Ole => match content {
+            [b'P', b'K', ..] => office::read(content, out),
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => ole::read(content, content_type, out),
+            [b'{', b'\\', b'r', b't', ..] => rtf::read(content, out),
+            [b'%', b'P', b'D', b'F', ..] => pdf::read(content, out),
+            _ if is_page(content) => html::read(content, charset_name, out),
+            _ if content.trim_ascii_start().starts_with(b"<") => office::read_flat(content, out),
+            _ => Err(Error::Damaged("it does not begin as its type does".to_owned()).into()),
+        },
     }
+}
+
+/// Pages that are saved under the names of documents, so that the programs open them.
+fn is_page(content: &[u8]) -> bool {
+    let head = content.get(..256).unwrap_or(content).trim_ascii_start();
+    [&b"<html"[..], b"<!doctype html"]
+        .iter()
+        .any(|mark| head.get(..mark.len()).is_some_and(|lead| lead.eq_ignore_ascii_case(mark)))
 }

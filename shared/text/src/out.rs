@@ -202,11 +202,6 @@ impl Out {
         self.put('\t')
     }
 
-    /// The last character that was written, if any.
-    pub(crate) fn last(&self) -> Option<char> {
-        if self.blank { Some(' ') } else { self.text.chars().next_back() }
-    }
-
     /// The text, whether it was cut, and the notes.
     pub(crate) fn finish(mut self) -> (String, bool, Vec<String>) {
         let end = self.text.trim_end().len();

@@ -3,7 +3,7 @@
 mod markup;
 mod ole;
 pub(crate) mod package;
-mod pdf;
+pub(crate) mod pdf;
 mod properties;
 mod zip;
 

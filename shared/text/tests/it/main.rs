@@ -7,4 +7,8 @@
     clippy::print_stdout
 )]
 
+mod corpus;
+mod documents;
+mod made;
+mod mutation;
 mod nesting;

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use mediadex_text::{Limits, extract};
 
+use crate::made;
+
 /// Far more than any of these needs, and far less than a quadratic reader takes.
 const TIME: Duration = Duration::from_secs(5);
 
@@ -17,6 +19,11 @@ fn nesting_is_linear() {
         ("text/html", format!("deep{}", "<a b=\"".repeat(deep)).into_bytes()),
         ("text/html", format!("deep{}", "<script>".repeat(deep)).into_bytes()),
         ("text/html", format!("deep {}", "&#x".repeat(deep)).into_bytes()),
+        ("application/rtf", format!("{{\\rtf1 deep{}", "{".repeat(deep)).into_bytes()),
+        ("application/pdf", made::pdf(&format!("BT (deep) Tj ET {}", "[".repeat(deep)), false)),
+        ("application/pdf", made::pdf(&format!("BT (deep) Tj ET {}", "<<".repeat(deep)), false)),
+        ("application/pdf", made::pdf(&format!("BT (deep) Tj ET {}", "(".repeat(deep)), true)),
+        ("application/epub+zip", made::docx(&format!("<w:t>deep</w:t>{}", "<w:del>".repeat(deep)))),
     ];
     for (content_type, bytes) in cases {
         let start = Instant::now();

@@ -28,7 +28,7 @@ enum Cipher {
 }
 
 /// The key of a file, and what it is used with.
-pub(super) struct Crypt {
+pub struct Crypt {
     key: Vec<u8>,
     texts: Cipher,
     streams: Cipher,
@@ -36,6 +36,12 @@ pub(super) struct Crypt {
 }
 
 impl Crypt {
+    /// The key of a file that opens without a password; None where it needs one, or is
+    /// encrypted in another way.
+    pub fn with_empty_password(encrypt: &Object, id: &[u8]) -> Option<Crypt> {
+        Crypt::open(encrypt, id).ok()
+    }
+
     /// Makes the key of the empty password from the dictionary and the file's identifier.
     pub(super) fn open(encrypt: &Object, id: &[u8]) -> Parse<Crypt> {
         if encrypt.name(b"Filter").is_some_and(|f| f != b"Standard") {
@@ -96,7 +102,7 @@ impl Crypt {
     }
 
     /// Decrypts the texts of an object in place.
-    pub(super) fn texts(&self, id: u32, generation: u16, object: &mut Object) {
+    pub fn texts(&self, id: u32, generation: u16, object: &mut Object) {
         match object {
             Object::Text(text) => *text = self.decrypted(self.texts, id, generation, text),
             Object::Array(items) => items.iter_mut().for_each(|item| self.texts(id, generation, item)),
@@ -108,7 +114,7 @@ impl Crypt {
     }
 
     /// A stream's content; None where it is not encrypted.
-    pub(super) fn stream(&self, id: u32, generation: u16, dict: &Object, raw: &[u8]) -> Option<Vec<u8>> {
+    pub fn stream(&self, id: u32, generation: u16, dict: &Object, raw: &[u8]) -> Option<Vec<u8>> {
         let plain = dict.name(b"Type") == Some(b"Metadata") && !self.metadata;
         // A filter of its own names no cipher in nearly all files that have one.
         let own = match dict.get(b"Filter") {

@@ -51,7 +51,7 @@ fn inflate(raw: &[u8], max: usize) -> Parse<Vec<u8>> {
 }
 
 /// PNG predictors, which cross-reference streams use.
-fn unpredict(data: Vec<u8>, parms: &Object) -> Parse<Vec<u8>> {
+pub(super) fn unpredict(data: Vec<u8>, parms: &Object) -> Parse<Vec<u8>> {
     let key = |name: &[u8], default: u64| parms.get(name).and_then(Object::index).unwrap_or(default);
     let predictor = key(b"Predictor", 1);
     if predictor < 10 {

@@ -9,15 +9,22 @@ mod object;
 mod page;
 mod rebuild;
 
+pub use crypt::Crypt;
+pub use object::{Fault, Lexer, Object};
+
 use crate::MAX_KEYWORDS;
 use crate::ctx::Ctx;
 use crate::document::pdf::file::Pdf;
-use crate::document::pdf::object::Object;
 use crate::extraction::ProblemKind;
 use crate::image::xmp;
 use crate::source::{Parse, Stop};
 use crate::text;
 use crate::time::{Stamp, format_offset};
+
+/// Undoes the predictor of a stream's rows; None where it is one that is not known.
+pub fn unpredict(data: Vec<u8>, keys: &Object) -> Option<Vec<u8>> {
+    filter::unpredict(data, keys).ok()
+}
 
 /// What both readers find.
 #[derive(Default)]

@@ -2,39 +2,50 @@
 
 /// A PDF object.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Object {
+pub enum Object {
+    /// No value.
     Null,
+    /// A number, or true or false as 1 or 0.
     Number(f64),
+    /// A string's bytes.
     Text(Vec<u8>),
+    /// A name without its slash.
     Name(Vec<u8>),
+    /// An array.
     Array(Vec<Object>),
+    /// Keys and values in the order of the file.
     Dict(Vec<(Vec<u8>, Object)>),
+    /// The number of another object.
     Reference(u32),
 }
 
 impl Object {
-    pub(super) fn get(&self, key: &[u8]) -> Option<&Object> {
+    /// The value of a dictionary's key.
+    pub fn get(&self, key: &[u8]) -> Option<&Object> {
         match self {
             Object::Dict(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, v)| v),
             _ => None,
         }
     }
 
-    pub(super) fn name(&self, key: &[u8]) -> Option<&[u8]> {
+    /// The name that a dictionary's key has.
+    pub fn name(&self, key: &[u8]) -> Option<&[u8]> {
         match self.get(key) {
             Some(Object::Name(name)) => Some(name),
             _ => None,
         }
     }
 
-    pub(super) fn text(&self) -> Option<&[u8]> {
+    /// The bytes of a string.
+    pub fn text(&self) -> Option<&[u8]> {
         match self {
             Object::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn number(&self) -> Option<f64> {
+    /// A number; 1 and 0 for true and false.
+    pub fn number(&self) -> Option<f64> {
         match self {
             Object::Number(n) => Some(*n),
             _ => None,
@@ -42,11 +53,12 @@ impl Object {
     }
 
     /// A non-negative whole number.
-    pub(super) fn index(&self) -> Option<u64> {
+    pub fn index(&self) -> Option<u64> {
         self.number().filter(|n| (0.0..1e15).contains(n)).map(|n| n as u64)
     }
 
-    pub(super) fn numbers(&self) -> Vec<u64> {
+    /// The non-negative whole numbers of an array.
+    pub fn numbers(&self) -> Vec<u64> {
         match self {
             Object::Array(items) => items.iter().filter_map(Object::index).collect(),
             _ => Vec::new(),
@@ -60,7 +72,7 @@ const MAX_NODES: usize = 100_000;
 
 /// Why parsing ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The bytes end inside the object.
     Short,
     /// Not an object.
@@ -68,9 +80,11 @@ pub(super) enum Fault {
 }
 
 /// A cursor over bytes.
-pub(super) struct Lexer<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
+pub struct Lexer<'a> {
+    /// All bytes.
+    pub bytes: &'a [u8],
+    /// Where the cursor stands.
+    pub at: usize,
     nodes: usize,
 }
 
@@ -83,7 +97,8 @@ fn is_delimiter(b: u8) -> bool {
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// A cursor that stands at the beginning.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Lexer { bytes, at: 0, nodes: 0 }
     }
 
@@ -91,7 +106,8 @@ impl<'a> Lexer<'a> {
         self.bytes.get(self.at + ahead).copied().ok_or(Fault::Short)
     }
 
-    pub(super) fn skip_space(&mut self) {
+    /// Goes on behind blanks and comments.
+    pub fn skip_space(&mut self) {
         while let Ok(b) = self.peek(0) {
             if b == b'%' {
                 while self.peek(0).is_ok_and(|b| b != b'\n' && b != b'\r') {
@@ -106,7 +122,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A run of regular characters.
-    pub(super) fn word(&mut self) -> &'a [u8] {
+    pub fn word(&mut self) -> &'a [u8] {
         self.skip_space();
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let len = rest.iter().position(|b| is_space(*b) || is_delimiter(*b)).unwrap_or(rest.len());
@@ -114,7 +130,8 @@ impl<'a> Lexer<'a> {
         rest.get(..len).unwrap_or_default()
     }
 
-    pub(super) fn eat(&mut self, word: &[u8]) -> bool {
+    /// Goes on behind the word, if it is the next one.
+    pub fn eat(&mut self, word: &[u8]) -> bool {
         self.skip_space();
         let found = self.bytes.get(self.at..).is_some_and(|b| b.starts_with(word));
         if found {
@@ -123,11 +140,13 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    pub(super) fn integer(&mut self) -> Option<u64> {
+    /// The next word as a whole number.
+    pub fn integer(&mut self) -> Option<u64> {
         std::str::from_utf8(self.word()).ok()?.parse().ok()
     }
 
-    pub(super) fn object(&mut self) -> Result<Object, Fault> {
+    /// The next object. Nesting and the number of its parts are bounded.
+    pub fn object(&mut self) -> Result<Object, Fault> {
         self.nested(0)
     }
 
