@@ -6,6 +6,9 @@
 
 #[path = "../../shared/media/tests/bombs/made.rs"]
 mod made;
+#[path = "../../shared/text/tests/it/made.rs"]
+#[allow(dead_code)]
+mod documents;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,9 @@ const MAX_BYTES: u64 = 256 * 1024;
 
 /// Formats that are read as text, of all that are documents.
 const TEXT: &[&str] = &["html", "rtf", "text", "markdown", "csv", "srt", "vtt", "xml", "json", "txt"];
+
+/// In the order of the target `extract`.
+const EXTRACTED: &[&str] = &["txt", "html", "rtf", "docx", "pptx", "xlsx", "odt", "epub", "pdf", "xls", "xlsb"];
 
 fn main() -> std::io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -30,6 +36,13 @@ fn main() -> std::io::Result<()> {
             std::fs::create_dir_all(&to)?;
             std::fs::write(to.join(format!("made-{name}")), &bytes)?;
         }
+    }
+    // Of the formats whose text is extracted, with the byte that chooses them in front.
+    let to = here.join("corpus/extract");
+    std::fs::create_dir_all(&to)?;
+    for (number, (extension, bytes)) in documents::all().into_iter().enumerate() {
+        let choice = EXTRACTED.iter().position(|known| *known == extension).unwrap_or(0) as u8;
+        std::fs::write(to.join(format!("made-{number}")), [&[choice], bytes.as_slice()].concat())?;
     }
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir)? {

@@ -1,8 +1,8 @@
-//! Known sentences of real documents.
+//! Real documents: nearly all of them have a text.
 
 use std::path::Path;
 
-use mediadex_text::{Limits, content_type_of_extension, extract};
+use mediadex_text::{Error, Limits, content_type_of_extension, extract};
 
 #[test]
 fn documents_of_the_corpus_are_read() {
@@ -21,6 +21,10 @@ fn documents_of_the_corpus_are_read() {
             let Some(content_type) = content_type_of_extension(&extension) else { continue };
             match extract(&std::fs::read(&path).unwrap(), content_type, &Limits::default()) {
                 Ok(_) => read += 1,
+                // Old formats, passwords, pictures: an answer, and no fault.
+                Err(error @ (Error::Unsupported(_) | Error::Encrypted | Error::NoText(_))) => {
+                    println!("{}: {error}", path.display());
+                }
                 Err(error) => refused.push(format!("{}: {error}", path.display())),
             }
         }
@@ -29,6 +33,5 @@ fn documents_of_the_corpus_are_read() {
         println!("no corpus at {}: skipped", root.display());
         return;
     }
-    println!("{}", refused.join("\n"));
-    assert!(read > refused.len() * 4, "{read} are read:\n{}", refused.join("\n"));
+    assert!(read >= 100 && read > refused.len() * 20, "{read} are read:\n{}", refused.join("\n"));
 }
