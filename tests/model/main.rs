@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod operations;
 mod run;
+mod sidecars;
 mod steps;
 mod texts;
 mod world;

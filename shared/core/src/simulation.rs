@@ -32,8 +32,10 @@ mod on {
         Guard,
         /// What scans may remove is one budget for all of them.
         Budget,
-        /// The main objects of a sidecar are read again before its own row is written.
-        SidecarOrder,
+        /// The main objects of a sidecar are read again with it.
+        SidecarMains,
+        /// Rows remember the sidecars that they were made with.
+        SidecarMemory,
         /// An event of a sidecar has the rows of its main objects written even where
         /// they are right.
         SidecarRev,
@@ -85,7 +87,8 @@ mod without {
         Lease,
         Guard,
         Budget,
-        SidecarOrder,
+        SidecarMains,
+        SidecarMemory,
         SidecarRev,
     }
 

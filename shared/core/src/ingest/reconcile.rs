@@ -312,9 +312,6 @@ pub(super) async fn expect_the_worst(ctx: &Context, target: &Target, hints: &[Hi
 async fn decide_in_order(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
     let decision = decide(ctx, target, hint, row).await;
     let Decision::Write { change, .. } = &decision else { return decision };
-    if is_off(Safeguard::SidecarOrder) && sidecars::is_sidecar(target, &hint.uri) {
-        commit(&ctx.db, &target.dataset_id, target.shards, std::slice::from_ref(&**change)).await;
-    }
     match sidecars::mains_first(ctx, target, hint, change).await {
         None => decision,
         Some(outcome) => Decision::Settled(outcome),

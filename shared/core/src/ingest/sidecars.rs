@@ -27,6 +27,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::ledger::{Change, Row, Source, Status};
 use crate::model::{ObjectUri, template_of};
+use crate::simulation::{Safeguard, is_off};
 
 /// Keys in a page of a folder's listing, and pages read of it.
 const PAGE: i32 = 100;
@@ -346,7 +347,9 @@ pub(super) async fn mains(
     told: Option<Option<String>>,
 ) -> Result<Vec<Hint>, Error> {
     let name = name_of(&hint.uri);
-    let Some(window) = sidecar::mains_of(name) else { return Ok(Vec::new()) };
+    let Some(window) = sidecar::mains_of(name).filter(|_| !is_off(Safeguard::SidecarMains)) else {
+        return Ok(Vec::new());
+    };
     let found = match &hint.beside {
         Some(beside) => beside.clone(),
         None => match list(ctx, &hint.uri, &window).await {
@@ -425,7 +428,7 @@ impl<'a> OnPage<'a> {
 /// The hint that an unchanged object of a scan's page needs, if its sidecars are not those
 /// that its row was made with, or if the page does not show them all.
 pub(super) fn hint_of_difference(page: Option<&OnPage<'_>>, row: &Row, uri: &ObjectUri) -> Option<Hint> {
-    if row.status != Status::Live {
+    if row.status != Status::Live || is_off(Safeguard::SidecarMemory) {
         return None;
     }
     let is_other = match page {
