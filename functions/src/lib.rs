@@ -101,7 +101,7 @@ fn encode(answer: impl serde::Serialize) -> mediadex_core::Result<Value> {
 }
 
 /// Runs the function of one operation: its event is the parameters as JSON,
-/// its answer the API's reply. Whoever may invoke the function may do this.
+/// its answer the API's reply. A caller who may invoke the function may do this.
 ///
 /// # Errors
 /// When the runtime's API fails.

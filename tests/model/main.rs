@@ -26,7 +26,7 @@ use mediadex_core::simulation::Safeguard;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs that share a database, before it is made anew.
+/// Runs that share a database, before it is made again.
 const SHARED: u64 = 1;
 /// Runs where nothing else is asked for.
 const RUNS: u64 = 600;

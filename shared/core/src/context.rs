@@ -95,7 +95,7 @@ impl Context {
         Self::with_services(dynamodb, Services::new(sdk), config)
     }
 
-    /// Takes clients that somebody else built, such as the local cloud with an
+    /// Takes clients that the caller built, such as the local cloud with an
     /// endpoint for each service. It has no access keys yet.
     pub fn with_clients(
         dynamodb: aws_sdk_dynamodb::Client,

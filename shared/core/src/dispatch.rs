@@ -1,4 +1,4 @@
-//! How asynchronous work gets to whoever does it: a queue and a state machine
+//! How asynchronous work gets to its worker: a queue and a state machine
 //! in the cloud, channels in the local cloud, nothing at all in a function
 //! that was invoked by hand.
 //!
@@ -51,7 +51,7 @@ pub enum Work {
 /// Takes work where there is neither queue nor state machine.
 #[async_trait]
 pub trait Dispatch: Send + Sync {
-    /// Sends one piece of work on its way. An error means that nothing was sent.
+    /// Enqueues one piece of work. An error means that nothing was sent.
     async fn send(&self, work: Work) -> Result<()>;
 }
 
@@ -60,7 +60,7 @@ fn by_hand(work: &Work) {
     tracing::warn!(?work, "nothing takes this work up by itself here; invoke the function for it");
 }
 
-/// Sends an index task on its way.
+/// Enqueues an index task.
 ///
 /// # Errors
 /// When nothing was sent.

@@ -24,7 +24,7 @@ mod on {
         Tombstone,
         /// A row is only written as the one that was read.
         Rev,
-        /// An event that is not later than what the row knows is not heeded.
+        /// An event that is not later than what the row knows is not applied.
         Sequencer,
         /// Only the holder of its lease works at a segment.
         Lease,

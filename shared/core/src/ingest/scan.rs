@@ -75,7 +75,7 @@ pub struct StepReply {
     pub segments: Vec<SegmentRef>,
     /// Whether the segment, or the run, needs no more steps.
     pub done: bool,
-    /// Somebody else holds the segment: wait before asking again.
+    /// Another worker holds the segment: wait before asking again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub busy: bool,
 }
@@ -89,7 +89,7 @@ pub struct SegmentRef {
     pub segment: u32,
 }
 
-/// Runs one step. `holder` names whoever runs it, for the lease.
+/// Runs one step. `holder` names the worker that runs it, for the lease.
 pub fn run_step<'a>(ctx: &'a Context, step: ScanStep, holder: &'a str) -> BoxFuture<'a, Result<StepReply>> {
     Box::pin(async move {
         match step {
@@ -115,7 +115,7 @@ async fn is_wanted(ctx: &Context, run: &Run) -> Result<bool> {
     match run.kind {
         RunKind::Purge => Ok(true),
         RunKind::Cleanup => match ctx.db.binding(&run.dataset_id, &run.bucket).await {
-            // Bound anew: what is there is that binding's now.
+            // Bound again: what is there is that binding's now.
             Ok(_) => Ok(false),
             Err(error) if error.code() == &crate::error::Code::ResourceNotFound => Ok(true),
             Err(error) => Err(error),
@@ -166,7 +166,7 @@ async fn plan(ctx: &Context, run_id: &str) -> Result<StepReply> {
         .map(|(index, (start_after, end))| Segment::new(&run, index, start_after, end))
         .collect();
     if !ctx.db.plan_run(&mut run, &segments).await? {
-        // Somebody else planned it, or ended it, meanwhile.
+        // Another worker planned it, or ended it, meanwhile.
         let run = ctx.db.run(run_id).await?;
         return Ok(if run.status == RunStatus::Planned { planned(&run) } else { reply(run_id, true) });
     }
@@ -193,7 +193,7 @@ async fn list_segment(ctx: &Context, run_id: &str, index: u32, holder: &str) -> 
     if matches!(run.status, RunStatus::Done | RunStatus::Stopped) {
         return Ok(reply(run_id, true));
     }
-    // Of an earlier plan that had more: somebody else walks the run once more.
+    // Of an earlier plan that had more: another worker walks the run once more.
     if index >= run.segments {
         return Ok(reply(run_id, true));
     }
@@ -547,7 +547,7 @@ async fn clean_partition(ctx: &Context, run: &Run, mut segment: Segment) -> Resu
         for committed in commit(&ctx.db, &dataset.id, dataset.shards, &changes).await {
             match committed {
                 Committed::Written => segment.removed += 1,
-                // Somebody called for the file by hand meanwhile: it stays.
+                // A caller asked for the file by hand meanwhile: it stays.
                 Committed::Conflict | Committed::NoRoom => {}
                 Committed::Gone => return stop(ctx, run).await,
                 Committed::Failed(error) => return Err(error),

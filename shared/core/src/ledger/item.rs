@@ -1,4 +1,4 @@
-//! How a row is stored: few attributes, because each one costs time on its way
+//! How a row is stored: few attributes, because each one costs time in transfer
 //! to and from the store, and its name is paid for in every row.
 //!
 //! | attribute | what |

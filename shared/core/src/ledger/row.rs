@@ -184,7 +184,7 @@ pub struct UserFields {
     /// The caller's labels.
     #[serde(rename = "l", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub custom_labels: BTreeMap<String, String>,
-    /// Values that stand in the place of extracted ones, as JSON under their
+    /// Values that stand instead of extracted ones, as JSON under their
     /// `File` names.
     #[serde(rename = "o", skip_serializing_if = "Option::is_none", default)]
     overrides: Option<String>,
@@ -194,7 +194,7 @@ pub struct UserFields {
 }
 
 impl UserFields {
-    /// Puts what a call gave in the place of what was there; what it did not
+    /// Replaces what was there by what a call gave; what it did not
     /// give stays. Only the addresses of another place do not: those of the place
     /// that the call gives are `addresses`.
     pub fn merge(&mut self, file: &InputFile, addresses: Option<&Addresses>) {
@@ -213,7 +213,7 @@ impl UserFields {
         self.overrides = (!overrides.is_empty()).then(|| Value::Object(overrides).to_string());
     }
 
-    /// The values in the place of extracted ones, by `File` name.
+    /// The values instead of extracted ones, by `File` name.
     pub fn overrides(&self) -> Map<String, Value> {
         self.overrides.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
     }

@@ -49,7 +49,7 @@ const fn template(features: Features, lacking: &'static [&'static str]) -> Templ
 }
 
 /// The official templates. An empty id and `DefaultId` run everything there
-/// is: somebody who names no template wants an answer, not an empty index.
+/// is: a caller who names no template wants an answer, not an empty index.
 pub const TEMPLATES: &[(&str, Template)] = &[
     ("", template(ALL, &[])),
     ("DefaultId", template(ALL, &[])),
