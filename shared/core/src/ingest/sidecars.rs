@@ -483,7 +483,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #![proptest_config(ProptestConfig::with_cases(1000))]
 
         /// What is listed for an object has all its sidecars, and what is listed for a
         /// sidecar all its objects.
