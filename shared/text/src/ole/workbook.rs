@@ -98,11 +98,9 @@ pub(crate) fn read(bytes: &[u8], out: &mut Out) -> Read {
                 book.shared(&parts, out)?;
             }
             // A formula's text follows in a record of its own.
-            0x207 => {
-                if waiting.take().is_some() {
-                    let text = book.short_text(body, 0, 2);
-                    cell(&text, out)?;
-                }
+            0x207 if waiting.take().is_some() => {
+                let text = book.short_text(body, 0, 2);
+                cell(&text, out)?;
             }
             0x203 | 0x204 | 0x27e | 0xbd | 0xfd | 0x06 | 0x206 | 0x406 | 0xd6 | 0x205 => {
                 let here = le16(body, 0);
