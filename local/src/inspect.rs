@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -24,6 +23,7 @@ use mediadex_media::{Extraction, Features, HEAD_BYTES, Limits, ObjectInfo, Recor
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ordered::ordered;
 use crate::table;
 
 /// Arguments of `mediadex inspect`.
@@ -143,20 +143,15 @@ fn files(root: PathBuf, sidecars: bool) -> anyhow::Result<std::pin::Pin<Box<dyn 
         paths.push(root);
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let named = sidecars.then(|| Arc::new(Sidecars::of(&paths)));
-    let lines = stream::iter(paths).map(move |path| {
-        let sidecars = named.clone();
-        async move {
-            let name = path.display().to_string();
-            let read = tokio::task::spawn_blocking(move || inspect_file(&path, sidecars.as_deref())).await;
-            match read {
-                Ok(Ok(line)) => line,
-                Ok(Err(error)) => Line::failed(name, format!("{error:#}")),
-                Err(error) => Line::failed(name, error),
-            }
-        }
+    let sidecars = sidecars.then(|| Sidecars::of(&paths));
+    let lines = ordered(paths, cores, move |path| {
+        let read = || inspect_file(path, sidecars.as_ref());
+        // A panic costs this file alone, and its line says so.
+        let line = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the reader failed on this file")));
+        line.unwrap_or_else(|error| Line::failed(path.display().to_string(), format!("{error:#}")))
     });
-    Ok(Box::pin(lines.buffered(cores)))
+    Ok(Box::pin(stream::iter(lines)))
 }
 
 /// The names of the sidecars of each folder.

@@ -27,6 +27,7 @@ mod api;
 mod dynamodb;
 mod events;
 mod key_notice;
+mod ordered;
 mod private;
 mod replica;
 mod scans;

@@ -12,7 +12,7 @@ const WAITING: usize = 8;
 
 /// The results of `run` for all items, in their order, as `workers` threads have them.
 /// The threads end when the iterator is dropped, after the items at hand.
-pub fn ordered<T, R>(
+pub(crate) fn ordered<T, R>(
     items: Vec<T>,
     workers: usize,
     run: impl Fn(&T) -> R + Send + Sync + 'static,

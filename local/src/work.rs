@@ -16,7 +16,7 @@ use crate::scans::Scans;
 
 /// Index tasks that are done concurrently.
 const BESIDE: usize = 4;
-/// Documents whose text is read beside each other.
+/// Documents whose text is read concurrently.
 const TEXTS_BESIDE: usize = 2;
 
 /// Sends work down a channel.

@@ -10,7 +10,7 @@
 
 use super::hint::{Hint, Outcome};
 use super::object::{Facts, Fetched, head};
-use super::reconcile::{Target, work_off};
+use super::reconcile::{Target, reconcile_all};
 use super::sidecars;
 use crate::context::Context;
 use crate::error::Result;
@@ -60,7 +60,7 @@ async fn one(ctx: &Context, target: &Target, mut hint: Hint) -> Result<Outcome> 
             Err(_) => {}
         }
     }
-    let outcome = work_off(ctx, target, vec![hint]).await.pop();
+    let outcome = reconcile_all(ctx, target, vec![hint]).await.pop();
     if let Some(uri) = noted {
         ctx.db.forget_attempts(&target.dataset_id, &uri).await?;
     }

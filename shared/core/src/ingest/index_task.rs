@@ -19,10 +19,10 @@ use crate::state::Task;
 /// Takes index tasks from the task queue: an SQS event whose bodies are [`Work`],
 /// or one piece of work as it is. Scans are not done here, so they are refused.
 pub fn run_work_event(ctx: &Context, event: Value) -> BoxFuture<'_, Result<BatchReply>> {
-    Box::pin(work_off(ctx, event))
+    Box::pin(run_event(ctx, event))
 }
 
-async fn work_off(ctx: &Context, event: Value) -> Result<BatchReply> {
+async fn run_event(ctx: &Context, event: Value) -> Result<BatchReply> {
     if let Ok(work) = serde_json::from_value::<Work>(event.clone()) {
         run_work(ctx, work, false).await?;
         return Ok(BatchReply::default());

@@ -96,7 +96,7 @@ pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> 
         let outcomes = if ctx.is_careful() || hints.iter().any(|hint| hint.careful) {
             careful::one_by_one(ctx, target, hints).await
         } else {
-            work_off(ctx, target, hints).await
+            reconcile_all(ctx, target, hints).await
         };
         let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
         ctx.usage.indexed(count(|outcome| matches!(outcome, Outcome::Indexed)));
@@ -108,7 +108,7 @@ pub fn reconcile<'a>(ctx: &'a Context, target: &'a Target, hints: Vec<Hint>) -> 
 }
 
 /// Processes hints together, without the care that objects may need.
-pub(super) async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
+pub(super) async fn reconcile_all(ctx: &Context, target: &Target, hints: Vec<Hint>) -> Vec<Outcome> {
     let count = hints.len();
     let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
     let (open, follows) = merge(hints);

@@ -246,7 +246,7 @@ async fn walk_segment(ctx: &Context, run: &Run, mut segment: Segment) -> Result<
         // This page was begun before and has not ended: an object in it may be why.
         let careful = segment.tries > 1;
         hints.iter_mut().for_each(|hint| hint.careful = careful);
-        if !work_off(ctx, &target, hints, &mut segment).await? {
+        if !reconcile_page(ctx, &target, hints, &mut segment).await? {
             return stop(ctx, run).await;
         }
         segment.tries = 0;
@@ -457,7 +457,12 @@ async fn removes(ctx: &Context, run: &Run, segment: &mut Segment, missing: usize
 }
 
 /// Reconciles hints until each is settled; `false` when the dataset is gone.
-async fn work_off(ctx: &Context, target: &Target, hints: Vec<Hint>, segment: &mut Segment) -> Result<bool> {
+async fn reconcile_page(
+    ctx: &Context,
+    target: &Target,
+    hints: Vec<Hint>,
+    segment: &mut Segment,
+) -> Result<bool> {
     let mut open = hints;
     let mut attempt = 0;
     while !open.is_empty() {

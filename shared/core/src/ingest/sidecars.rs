@@ -21,7 +21,7 @@ use mediadex_media::sidecar::{self, Kind, MAX_BYTES, Sidecar, Window};
 
 use super::hint::{Hint, Outcome};
 use super::object::{body, get, listed, status_of};
-use super::reconcile::{Target, work_off};
+use super::reconcile::{Target, reconcile_all};
 use super::split::listed_key;
 use crate::context::Context;
 use crate::error::Error;
@@ -148,7 +148,7 @@ pub(super) async fn look(
         return Ok(Look { beside: None, is_other });
     }
     let beside = match (&hint.beside, row) {
-        // Whoever changes a sidecar after the page was read meets this row, or makes it.
+        // A worker that changes a sidecar after the page was read meets this row, or makes it.
         (Some(beside), None) => Ok(beside.clone()),
         _ => match list(ctx, &hint.uri, &sidecar::sidecars_of(name)).await {
             Ok(found) => {
@@ -233,7 +233,14 @@ pub async fn read_sidecars(
 ) -> Result<(), Error> {
     let template =
         template_of("+ReadSidecars").ok_or_else(|| Error::internal("there is no such operator"))?;
-    let target = Target { dataset_id: String::new(), partitions: 1, shards: 1, template };
+    let target = Target {
+        project: String::new(),
+        dataset: String::new(),
+        dataset_id: String::new(),
+        partitions: 1,
+        shards: 1,
+        template,
+    };
     // What cannot be read now is said, and not tried again.
     let hint = Hint { attempt: ctx.config.max_attempts, ..Hint::new(uri.clone()) };
     let look = look(ctx, &target, &hint, None).await?;
@@ -335,7 +342,7 @@ pub(super) fn mains_first<'a>(
             Ok(hints) => hints,
             Err(error) => return Some(Outcome::Failed(error)),
         };
-        let outcomes = if hints.is_empty() { Vec::new() } else { work_off(ctx, target, hints).await };
+        let outcomes = if hints.is_empty() { Vec::new() } else { reconcile_all(ctx, target, hints).await };
         outcomes.into_iter().find(|outcome| matches!(outcome, Outcome::Failed(_) | Outcome::DatasetGone))
     })
 }
@@ -509,6 +516,8 @@ mod tests {
             let keys = pairs.iter().flat_map(|(main, sidecar)| [format!("f/{main}"), format!("f/{sidecar}")]);
             let all: BTreeMap<String, Source> = keys.map(|key| (key.clone(), source(&key))).collect();
             let target = Target {
+                project: String::new(),
+                dataset: String::new(),
                 dataset_id: String::new(),
                 partitions: 1,
                 shards: 1,

@@ -70,6 +70,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
             seq.next_element()?.flatten(),
             seq.next_element()?.flatten(),
             seq.next_element()?.flatten(),
+            seq.next_element()?.flatten(),
         );
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(head)

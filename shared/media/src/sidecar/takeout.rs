@@ -61,7 +61,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Takeout>, &'static str> {
 
 impl Takeout {
     /// Adds what it says to what the file says itself. Its time and its place give way
-    /// to the file's own; who is shown, and what somebody wrote, is new. Gives whether
+    /// to the file's own; who is shown, and what its owner wrote, is new. Gives whether
     /// the time is its own, which is UTC.
     pub(super) fn write(self, m: &mut Metadata, max_text: usize) -> bool {
         let mut is_utc = false;

@@ -73,7 +73,12 @@ fn pages(file: &mut File<'_>, out: &mut Out) -> Read<Vec<Page>> {
         };
         match kids {
             Object::Array(kids) => open.extend(kids.into_iter().rev().map(|kid| (kid, resources.clone()))),
-            _ => pages.extend(node.get(b"Contents").cloned().map(|contents| Page { contents, resources })),
+            // A page may show nothing.
+            _ if node.name(b"Type") == Some(b"Page") || node.get(b"Contents").is_some() => {
+                let contents = node.get(b"Contents").cloned().unwrap_or(Object::Null);
+                pages.push(Page { contents, resources });
+            }
+            _ => {}
         }
     }
     if pages.is_empty() {
@@ -82,7 +87,8 @@ fn pages(file: &mut File<'_>, out: &mut Out) -> Read<Vec<Page>> {
             let node = file.resolve(&Object::Reference(id), out)?;
             if node.name(b"Type") == Some(b"Page") {
                 let resources = node.get(b"Resources").cloned().unwrap_or(Object::Null);
-                pages.extend(node.get(b"Contents").cloned().map(|contents| Page { contents, resources }));
+                let contents = node.get(b"Contents").cloned().unwrap_or(Object::Null);
+                pages.push(Page { contents, resources });
             }
         }
     }
