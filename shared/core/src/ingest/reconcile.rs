@@ -310,7 +310,7 @@ pub(super) async fn expect_the_worst(ctx: &Context, target: &Target, hints: &[Hi
 /// Decides on one hint. Where it is of a sidecar, its main objects are read again before
 /// its row is written.
 async fn decide_in_order(ctx: &Context, target: &Target, hint: &Hint, row: Option<Row>) -> Decision {
-    let decision = decide(ctx, target, hint, row).await;
+    let decision = Box::pin(decide(ctx, target, hint, row)).await;
     let Decision::Write { change, .. } = &decision else { return decision };
     match sidecars::mains_first(ctx, target, hint, change).await {
         None => decision,

@@ -257,9 +257,15 @@ mod tests {
             (r#"["l","a",1,2,["e",3,4,null],"0A",5]"#, Some(5), None),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,"GLACIER"]"#, None, Some("GLACIER")),
             (r#"["l","a",1,2,["e",3,4,null],"0A",null,""]"#, None, Some(STANDARD)),
-            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",[["k.xmp","e2"]]]"#, Some(5), Some(STANDARD)),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",{"t":2}]"#, Some(5), Some(STANDARD)),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"","p",[["k.xmp","e2"]]]"#, Some(5), Some(STANDARD)),
+            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",null,[["k.xmp","e2"]]]"#, Some(5), Some(STANDARD)),
             // Of a later version.
-            (r#"["l","a",1,2,["e",3,4,null],"0A",5,"",null,{"new":[1]},"newer"]"#, Some(5), Some(STANDARD)),
+            (
+                r#"["l","a",1,2,["e",3,4,null],"0A",5,"",null,null,{"new":[1]},"newer"]"#,
+                Some(5),
+                Some(STANDARD),
+            ),
         ];
         for (stored, failed_attempts, class) in table {
             let mut item = row().to_item().unwrap();
@@ -269,6 +275,12 @@ mod tests {
             let source = row.source.unwrap();
             assert_eq!((source.size, source.class.as_deref()), (3, class), "{stored}");
             assert_eq!((row.seq.as_deref(), row.failed_attempts), (Some("0A"), failed_attempts), "{stored}");
+            let text = match () {
+                () if stored.contains("\"t\"") => Some(TextMark::Kept(2)),
+                () if stored.contains("\"p\"") => Some(TextMark::Pending),
+                () => None,
+            };
+            assert_eq!((row.text, row.sidecars.len()), (text, stored.matches(".xmp").count()), "{stored}");
         }
     }
 }
