@@ -17,7 +17,7 @@ ORDER = """
     index-file-meta batch-index-file-meta list-tasks get-task
     create-binding get-binding list-bindings stop-binding resume-binding
     get-file-meta batch-get-file-meta update-file-meta batch-update-file-meta
-    simple-query fuzzy-query semantic-query
+    simple-query fuzzy-query semantic-query extract-document-text
     create-access-key list-access-keys update-access-key rotate-access-key
     create-temporary-key create-token delete-access-key
     delete-file-meta batch-delete-file-meta delete-binding delete-dataset delete-project
@@ -35,6 +35,7 @@ def demo(tmp_path):
     cloud.s3().create_bucket(Bucket="demo-bucket")
     for name in ("beach", "cat"):
         cloud.s3().put_object(Bucket="demo-bucket", Key=f"photos/{name}.jpg", Body=png(3, 2))
+    cloud.s3().put_object(Bucket="demo-bucket", Key="documents/note.txt", Body=b"words")
     cloud.sns().create_topic(Name="demo-topic")
     yield cloud
     cloud.stop()
