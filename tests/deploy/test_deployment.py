@@ -238,7 +238,7 @@ def test_an_update_keeps_what_is_there(stack, bound):
     assert reconcile() == "hourly"
     assert int(configuration(FunctionName=f"{STACK}-get-project")["MemorySize"]) == 640
     mappings = stack.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [50, 60]
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [20, 50, 60]
     assert stack.outputs == outputs
     assert scheduler.get_schedule(Name=stack.physical("OnScheduleHourly"))["State"] == "ENABLED"
     assert bound.file("before.png").image_width == 3
@@ -294,7 +294,7 @@ def test_the_clock_makes_up_for_what_was_lost(stack, bound):
 
 def test_alarms_reach_a_topic(stack):
     alarms = stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 5
+    assert len(alarms) == 6
     assert {action for alarm in alarms for action in alarm["AlarmActions"]} == {stack.outputs["AlarmTopic"]}
     stack.emulator.client("sns").get_topic_attributes(TopicArn=stack.outputs["AlarmTopic"])
 

@@ -57,6 +57,7 @@ KNOWN = {
     "SimpleQuery": {**IN_DATASET, "Query": {"Field": "Size", "Operation": "gt", "Value": "0"}},
     "FuzzyQuery": {**IN_DATASET, "Query": "kept"},
     "SemanticQuery": {**IN_DATASET, "Query": "files of this year"},
+    "ExtractDocumentText": {"ProjectName": KEPT["project"], "SourceURI": KEPT["file"]},
     "GetTask": {"ProjectName": KEPT["project"], "TaskType": "IndexFileMeta", "TaskId": KEPT["task"]},
     "ListTasks": {"ProjectName": KEPT["project"]},
     "CreateAccessKey": {"Policy": NOBODY},

@@ -43,7 +43,7 @@ class ImmTest {
                 missing.add(path.substring("/api/".length()));
             }
         }
-        assertEquals(29, missing.size(), missing.toString());
+        assertEquals(30, missing.size(), missing.toString());
         missing.removeAll(Imm.ANSWERED);
         assertEquals(new TreeSet<>(), missing);
     }
@@ -320,6 +320,13 @@ class ImmTest {
                         .setMediaTypes(List.of("document", "other")))
                 .getBody();
         assertFalse(semantic.getFiles() != null && semantic.getFiles().size() > 3);
+        cloud.put("/" + space.bucket + "/letter.html", "<p>Dear all &amp; you</p>");
+        ExtractDocumentTextResponseBody text = imm
+                .extractDocumentText(new ExtractDocumentTextRequest()
+                        .setProjectName(space.project)
+                        .setSourceURI("oss://" + space.bucket + "/letter.html"))
+                .getBody();
+        assertEquals("Dear all & you", text.getDocumentText().strip());
     }
 
     @ParameterizedTest
