@@ -36,6 +36,7 @@ fn what_cannot_be_read_is_said() {
     for (bytes, extension, want) in [
         (odt, "odt", Error::Encrypted),
         (made::pdf("", false), "pdf", Error::NoText("its pages may be pictures".to_owned())),
+        (made::pdf_of_empty_pages(), "pdf", Error::NoText("its pages may be pictures".to_owned())),
         (Vec::new(), "txt", Error::NoText("it is empty".to_owned())),
     ] {
         assert_eq!(read(&bytes, extension), Err(want), "{extension}");

@@ -129,6 +129,13 @@ pub(crate) fn pdf(content: &str, packed: bool) -> Vec<u8> {
     out
 }
 
+/// A PDF whose page has no content.
+pub(crate) fn pdf_of_empty_pages() -> Vec<u8> {
+    b"%PDF-1.4\n1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj\n2 0 obj << /Kids [3 0 R] /Count 1 >> endobj\n\
+        3 0 obj << /Type /Page >> endobj\ntrailer << /Root 1 0 R >>\n"
+        .to_vec()
+}
+
 pub(crate) const PAGE: &str =
     "BT /F 12 Tf 72 720 Td [(Hel) 20 (lo) -400 (World)] TJ 0 -14 Td (caf\\001) Tj T* ET";
 
